@@ -1,0 +1,1 @@
+"""Receiver-side enhancement of JPEG and VVC pictures."""

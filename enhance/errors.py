@@ -1,0 +1,59 @@
+"""Errors that a user can act on.
+
+Every error names its source (a file, usually), the reason and a way out, and carries the exit status that the command
+line returns when nothing else happened.
+"""
+
+from __future__ import annotations
+
+
+class EnhanceError(Exception):
+    """Base class of all errors raised on purpose by this package.
+
+    Args:
+        reason: what is wrong, one line, no trailing full stop.
+        source: the file or object it is about, if there is one.
+        hint: what the user can do about it, one line.
+    """
+
+    exit_code = 1
+
+    def __init__(self, reason: str, *, source: str | None = None, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.source = source
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.source}: {self.reason}" if self.source else self.reason
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class DecodeError(EnhanceError):
+    """The input is damaged, truncated, or not what it claims to be."""
+
+
+class UnsupportedImageError(EnhanceError):
+    """The input is valid, but of a kind that is not handled (16-bit, lossless, an unknown format, ...)."""
+
+
+class OutputError(EnhanceError):
+    """The result could not be written; nothing is left behind at its place."""
+
+
+class UsageError(EnhanceError):
+    """Options that contradict each other or are out of range."""
+
+    exit_code = 2
+
+
+class WeightsError(EnhanceError):
+    """A checkpoint is missing, damaged, or does not fit the network."""
+
+    exit_code = 3
+
+
+class DeviceError(EnhanceError):
+    """The compute device is missing or out of memory."""
+
+    exit_code = 4

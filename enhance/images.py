@@ -1,0 +1,164 @@
+"""What flows between the parts: a decoded image with its rate, and an enhanced image with a record of what was done.
+
+Nothing here knows of torch, of a file format or of a decoder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[Any]
+
+
+@runtime_checkable
+class Rate(Protocol):
+    """How strongly an image was compressed, as the model needs to know it."""
+
+    @property
+    def codec(self) -> str:
+        """Name of the base codec; selects the model ("jpeg", "vvc")."""
+
+    @property
+    def level(self) -> float:
+        """The scalar q in which s(q) and τ(q) are interpolated: IJG quality 1-100 for JPEG, slice QP for VVC."""
+
+    def conditioning(self) -> npt.NDArray[np.float32]:
+        """Vector that the network is conditioned on, shape [F], values of order one."""
+
+    def describe(self) -> dict[str, Any]:
+        """The rate as plain JSON values, for records and reports."""
+
+
+@runtime_checkable
+class Consistency(Protocol):
+    """The set of originals that a bitstream stands for, as a projection onto it."""
+
+    def project(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Projects an image onto the set.
+
+        Args:
+            pixels: float32, [H, W, 3] RGB or [H, W] gray, in 8-bit code values (0-255, not rounded, not clipped).
+
+        Returns:
+            a new array of the same shape and unit; not clipped.
+        """
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What travels with the pixels.
+
+    Attributes:
+        exif: the EXIF block ("Exif\\0\\0" prefix included), as read.
+        icc_profile: the ICC profile as read; it describes `DecodedImage.pixels`.
+        xmp: the XMP packet as read.
+        comment: the JPEG comment.
+        dpi: horizontal and vertical pixels per inch.
+        orientation: EXIF orientation 1-8. Pixels are always stored unrotated; the writer keeps or applies it, once.
+    """
+
+    exif: bytes | None = None
+    icc_profile: bytes | None = None
+    xmp: bytes | None = None
+    comment: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    orientation: int = 1
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """Output of a base decoder.
+
+    Attributes:
+        pixels: [H, W, 3] RGB or [H, W] gray; uint8 (0-255), uint16 (0-65535) or float32 (0-1).
+        rate: how strongly it was compressed.
+        metadata: EXIF, ICC, XMP and orientation.
+        source: the name to use in messages.
+        details: codec facts for `enhance info` (subsampling, progressive, ...), plain JSON values.
+        notes: what the user should know about this file (one line each).
+        consistency: the projection onto the images this bitstream stands for, where it can be had.
+    """
+
+    pixels: Pixels
+    rate: Rate
+    metadata: Metadata = field(default_factory=Metadata)
+    source: str = "<memory>"
+    details: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    consistency: Consistency | None = None
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def is_gray(self) -> bool:
+        return self.pixels.ndim == 2
+
+
+@dataclass(frozen=True)
+class EnhancementRecord:
+    """What was done to an image, as plain values (one line of `--json`).
+
+    Attributes:
+        codec: base codec.
+        rate: `Rate.describe()` of the rate that was used.
+        rate_overridden: True if the user's `quality` / `qp` replaced the one read from the file.
+        steps: network evaluations per pixel.
+        sampler: "one-step", "ddim" or "ddpm".
+        perception: 0 (fidelity) to 1 (sample).
+        strength: factor on the residual.
+        seed: seed of the noise.
+        threshold: τ(q), in units of the normalised residual.
+        residual_scale: s(q), in units of [-1, 1].
+        consistent: True if the projection onto the bitstream's intervals was applied.
+        model: name and hash of the checkpoint.
+        device: where the network ran.
+        dtype: arithmetic of the network.
+        tile: side of the tiles in pixels; 0: the image in one piece.
+        seconds: wall time of the enhancement, decoding and writing excluded.
+        notes: one line each, the decoder's included.
+    """
+
+    codec: str
+    rate: dict[str, Any]
+    rate_overridden: bool
+    steps: int
+    sampler: str
+    perception: float
+    strength: float
+    seed: int
+    threshold: float
+    residual_scale: float
+    consistent: bool
+    model: str
+    device: str
+    dtype: str
+    tile: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EnhancedImage:
+    """Output of the enhancer.
+
+    Attributes:
+        pixels: the same shape and dtype as the decoded pixels.
+        record: what was done.
+        metadata: as decoded; the writer carries it over.
+        source: the name to use in messages.
+    """
+
+    pixels: Pixels
+    record: EnhancementRecord
+    metadata: Metadata = field(default_factory=Metadata)
+    source: str = "<memory>"
