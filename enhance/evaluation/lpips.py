@@ -1,0 +1,176 @@
+"""LPIPS v0.1: how different two pictures look, measured in the features of a classification network.
+
+Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018. Both pictures go
+through a frozen ImageNet network; at each tap l the features are normalised over channels, and
+
+    d(x, y) = sum_l mean_hw( w_l . (f_l(x) - f_l(y))^2 )        (equation 1)
+
+with w_l >= 0 fitted to human judgements. Lower is better; 0 means equal. The weights do not ship with this package.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from enhance.errors import UsageError, WeightsError
+
+Backbone = Literal["alex", "squeeze"]
+WEIGHTS_VARIABLE = "ENHANCE_METRICS_DIR"
+MIN_SIDE = 32
+"""Smallest height and width in pixels for which every tap of both backbones has at least one position."""
+
+# Keeps the normalisation's gradient finite (at most 1e5) where all features are zero; features are of order one.
+_EPSILON = 1e-10
+
+
+class _Fire(nn.Module):
+    """SqueezeNet's fire module: 1x1 down, then 1x1 and 3x3 side by side. [B, c_in, H, W] -> [B, 2*expanded, H, W]."""
+
+    def __init__(self, c_in: int, squeezed: int, expanded: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(c_in, squeezed, 1)
+        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
+        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.squeeze(x).relu()
+        return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1).relu()
+
+
+class _Head(nn.Module):
+    """The weights w_l of one tap, named as in the published files."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.model = nn.Sequential(nn.Identity(), nn.Conv2d(channels, 1, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.model(x)
+        return out
+
+
+def _alex_features() -> tuple[list[nn.Module], dict[int, int]]:
+    """AlexNet's convolutions as in torchvision, and the taps: {layer index: channels}."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, 64, 11, 4, 2), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
+    ]  # fmt: skip
+    return layers, {1: 64, 4: 192, 7: 384, 9: 256, 11: 256}
+
+
+def _squeeze_features() -> tuple[list[nn.Module], dict[int, int]]:
+    """SqueezeNet 1.1 as in torchvision, and the taps: {layer index: channels}."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, 64, 3, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True),
+        _Fire(64, 16, 64), _Fire(128, 16, 64), nn.MaxPool2d(3, 2, ceil_mode=True),
+        _Fire(128, 32, 128), _Fire(256, 32, 128), nn.MaxPool2d(3, 2, ceil_mode=True),
+        _Fire(256, 48, 192), _Fire(384, 48, 192), _Fire(384, 64, 256), _Fire(512, 64, 256),
+    ]  # fmt: skip
+    return layers, {1: 64, 4: 128, 7: 256, 9: 384, 10: 384, 11: 512, 12: 512}
+
+
+def find_weights(backbone: Backbone = "alex", path: str | os.PathLike[str] | None = None) -> Path:
+    """Where the weight file of a backbone is.
+
+    Args:
+        backbone: "alex" or "squeeze".
+        path: the safetensors file, or a folder with `lpips_<backbone>.safetensors`; None: the folder named by the
+            environment variable ENHANCE_METRICS_DIR.
+
+    Raises:
+        WeightsError: nothing was named, or there is no such file.
+    """
+    hint = f"set {WEIGHTS_VARIABLE} to a folder that holds lpips_{backbone}.safetensors"
+    place = path or os.environ.get(WEIGHTS_VARIABLE)
+    if not place:
+        raise WeightsError("LPIPS needs weights, which do not ship with this package", hint=hint)
+    file = Path(place)
+    if file.is_dir():
+        file = file / f"lpips_{backbone}.safetensors"
+    if not file.is_file():
+        raise WeightsError("there are no LPIPS weights here", source=str(file), hint=hint)
+    return file
+
+
+class LPIPS(nn.Module):
+    """LPIPS v0.1 as a frozen, differentiable module; `LPIPS.load()` makes one that is ready for use.
+
+    Args:
+        backbone: "alex" (the one that papers report) or "squeeze".
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, backbone: Backbone = "alex") -> None:
+        super().__init__()
+        if backbone not in get_args(Backbone):
+            raise UsageError(f"LPIPS backbone must be one of {', '.join(get_args(Backbone))}, not {backbone!r}")
+        layers, self.taps = _alex_features() if backbone == "alex" else _squeeze_features()
+        self.features = nn.Sequential(*layers)
+        self.heads = [f"lin{i}" for i in range(len(self.taps))]
+        for name, channels in zip(self.heads, self.taps.values()):
+            self.add_module(name, _Head(channels))
+        self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False).eval()
+
+    @classmethod
+    def load(cls, backbone: Backbone = "alex", path: str | os.PathLike[str] | None = None) -> LPIPS:
+        """A module with its weights (see `find_weights` for where they are looked for).
+
+        Raises:
+            WeightsError: the weight file is missing, damaged, or of another backbone.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        metric = cls(backbone)
+        file = find_weights(backbone, path)
+        try:
+            metric.load_state_dict(load_file(file))
+        except (SafetensorError, OSError, RuntimeError) as error:
+            reason = f"these are not LPIPS weights for {backbone!r}: {str(error).splitlines()[0]}"
+            raise WeightsError(reason, source=str(file)) from error
+        return metric
+
+    def _tapped(self, x: Tensor) -> list[Tensor]:
+        """Features at every tap, of unit length over channels, float32."""
+        x = (x - self.shift) / self.scale
+        taps = []
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in self.taps:
+                features = x.float()
+                taps.append(features * (features.square().sum(1, keepdim=True) + _EPSILON).rsqrt())
+        return taps
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Distance between two batches of pictures.
+
+        Args:
+            x: [B, 3, H, W] RGB in [-1, 1], H and W at least 32.
+            y: the same; gradients flow into both.
+
+        Returns:
+            [B] float32, 0 or more.
+
+        Raises:
+            UsageError: the shapes differ, or the pictures are not RGB or too small.
+        """
+        if x.shape != y.shape or x.ndim != 4 or x.shape[1] != 3:
+            raise UsageError(f"LPIPS compares two [B, 3, H, W] batches of one shape, not {[*x.shape]} and {[*y.shape]}")
+        if min(x.shape[2:]) < MIN_SIDE:
+            raise UsageError(f"LPIPS needs pictures of at least {MIN_SIDE}x{MIN_SIDE} pixels, not {[*x.shape[2:]]}")
+        total = torch.zeros(x.shape[0], device=x.device)
+        for name, of_x, of_y in zip(self.heads, self._tapped(x), self._tapped(y)):
+            total = total + self.get_submodule(name)((of_x - of_y).square()).float().mean((1, 2, 3))
+        return total
