@@ -117,7 +117,7 @@ class LPIPS(nn.Module):
         layers, self.taps = _alex_features() if backbone == "alex" else _squeeze_features()
         self.features = nn.Sequential(*layers)
         self.heads = [f"lin{i}" for i in range(len(self.taps))]
-        for name, channels in zip(self.heads, self.taps.values()):
+        for name, channels in zip(self.heads, self.taps.values(), strict=True):
             self.add_module(name, _Head(channels))
         self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1), persistent=False)
@@ -171,6 +171,6 @@ class LPIPS(nn.Module):
         if min(x.shape[2:]) < MIN_SIDE:
             raise UsageError(f"LPIPS needs pictures of at least {MIN_SIDE}x{MIN_SIDE} pixels, not {[*x.shape[2:]]}")
         total = torch.zeros(x.shape[0], device=x.device)
-        for name, of_x, of_y in zip(self.heads, self._tapped(x), self._tapped(y)):
+        for name, of_x, of_y in zip(self.heads, self._tapped(x), self._tapped(y), strict=True):
             total = total + self.get_submodule(name)((of_x - of_y).square()).float().mean((1, 2, 3))
         return total
