@@ -1,0 +1,174 @@
+"""The user's knobs, with one meaning in the command line, the Python API and the plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from enhance.errors import UsageError
+
+Mode = Literal["fidelity", "balanced", "perceptual"]
+Sampler = Literal["ddim", "ddpm"]
+Start = Literal["mmse", "gaussian"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+MAX_STEPS = 1000
+
+# What the sampling modes mean for a checkpoint that brings no settings of its own.
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "balanced": {"steps": 4, "perception": 0.5},
+    "perceptual": {"steps": 8, "perception": 1.0},
+}
+_COMMON: dict[str, Any] = {"start": 0.5, "init": "mmse", "sampler": "ddim", "eta": 0.0}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the residual is sampled: `Knobs` with every default filled in.
+
+    Attributes:
+        steps: network evaluations, the one-step prediction included where it is needed.
+        perception: 0 (posterior mean) to 1 (sample).
+        start: noise level t_s in (0, 1] at which sampling begins.
+        init: "mmse": √ᾱ_s r̂_mmse + √(1-ᾱ_s) ε; "gaussian": √(1-ᾱ_s) ε.
+        sampler: "ddim" or "ddpm".
+        eta: DDIM's η, 0 (deterministic) to 1 (as much noise as DDPM).
+    """
+
+    steps: int
+    perception: float
+    start: float
+    init: str
+    sampler: str
+    eta: float
+
+    @property
+    def one_step(self) -> bool:
+        """True if the result is the posterior mean, so that nothing has to be sampled."""
+        return self.steps == 1 or self.perception == 0
+
+    @property
+    def needs_mmse(self) -> bool:
+        """True if one of the evaluations is the fidelity step at t = T."""
+        return self.one_step or self.init == "mmse" or self.perception < 1
+
+    @property
+    def sampler_steps(self) -> int:
+        """Evaluations that are left for the sampler."""
+        return 0 if self.one_step else self.steps - int(self.needs_mmse)
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations that are really made."""
+        return self.sampler_steps + int(self.needs_mmse)
+
+    @property
+    def name(self) -> str:
+        """The sampler as it is recorded: "one-step", "ddim" or "ddpm"."""
+        return "one-step" if self.one_step else self.sampler
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What a user can choose for one image. None: the default of the mode, or of the file.
+
+    Attributes:
+        quality: JPEG quality factor 1-100 that replaces the file's own tables (re-saved files).
+        qp: VVC quantisation parameter 0-63 that replaces the stream's own.
+        mode: preset for steps and perception; "fidelity" unless steps or perception ask for samples.
+        steps: network evaluations, 1-1000.
+        perception: 0 (fidelity) to 1 (sample).
+        strength: 0 (the decoded image, untouched) to 1: factor on the residual.
+        seed: of the noise, 0 to 2^64 - 1. Same seed, same result.
+        tile: side of the tiles in pixels, rounded up to the network's stride; 0: one piece; "auto": by free memory.
+            The result does not depend on it.
+        consistent: project the result onto the images that the bitstream stands for.
+        sampler: "ddim" or "ddpm".
+        eta: DDIM's η, 0-1.
+        start: noise level t_s in (0, 1] at which sampling begins.
+        init: "mmse" or "gaussian", see `Sampling`.
+
+    Raises:
+        UsageError: a value is out of range, or two of them contradict each other.
+    """
+
+    quality: int | None = None
+    qp: float | None = None
+    mode: Mode | None = None
+    steps: int | None = None
+    perception: float | None = None
+    strength: float = 1.0
+    seed: int = 0
+    tile: int | Literal["auto"] = "auto"
+    consistent: bool = True
+    sampler: Sampler | None = None
+    eta: float | None = None
+    start: float | None = None
+    init: Start | None = None
+
+    def __post_init__(self) -> None:
+        _whole("quality", self.quality, 1, 100)
+        _real("qp", self.qp, 0, 63)
+        _choice("mode", self.mode, MODES)
+        _whole("steps", self.steps, 1, MAX_STEPS)
+        _real("perception", self.perception, 0, 1)
+        _real("strength", self.strength, 0, 1)
+        _whole("seed", self.seed, 0, 2**64 - 1)
+        if self.tile != "auto":
+            _whole("tile", self.tile, 0, 2**20, also="'auto'")
+        _choice("sampler", self.sampler, get_args(Sampler))
+        _real("eta", self.eta, 0, 1)
+        _real("start", self.start, 0, 1)
+        if self.start == 0:
+            raise UsageError("start must be above 0, not 0", hint="there is nothing to sample at noise level 0")
+        _choice("init", self.init, get_args(Start))
+        self._check_contradictions()
+
+    def _check_contradictions(self) -> None:
+        if self.mode == "fidelity" and (self.steps or 1) > 1:
+            raise UsageError(f"mode fidelity is one step, not {self.steps}", hint="mode='perceptual' samples")
+        if self.mode == "fidelity" and self.perception:
+            raise UsageError("mode fidelity has no perception", hint="mode='perceptual' samples")
+        if self.steps == 1 and self.perception:
+            raise UsageError("perception needs more than one step", hint="steps=2 or more, or perception=0")
+        if self.steps == 1 and self.mode in ("balanced", "perceptual"):
+            raise UsageError(f"mode {self.mode} needs more than one step", hint="mode='fidelity' is the one-step mode")
+
+    def resolve(self, settings: Mapping[str, Any] | None = None) -> Sampling:
+        """Fills in what the user left open.
+
+        Args:
+            settings: `Checkpoint.sampling`: for each of "balanced" and "perceptual" a mapping with any of `steps`,
+                `perception`, `start`, `init`, `sampler`, `eta`; what is missing falls back to this module's defaults.
+        """
+        mode = self.mode or ("perceptual" if (self.steps or 1) > 1 or self.perception else "fidelity")
+        defaults = dict(_COMMON, steps=1, perception=0.0)
+        if mode != "fidelity":
+            defaults.update(_DEFAULTS[mode], **dict((settings or {}).get(mode, {})))
+        names = ("steps", "perception", "start", "init", "sampler", "eta")
+        chosen = {name: getattr(self, name) for name in names}
+        return Sampling(**{name: defaults[name] if chosen[name] is None else chosen[name] for name in names})
+
+
+def _whole(name: str, value: object, low: int, high: int, also: str = "") -> None:
+    if value is None:
+        return
+    whole = not isinstance(value, bool) and hasattr(value, "__index__")
+    if not whole or not low <= value.__index__() <= high:  # type: ignore[attr-defined]
+        top = f"2^{high.bit_length()} - 1" if high > 2**32 else high
+        kind = f"{also} or a whole number" if also else "a whole number"
+        raise UsageError(f"{name} must be {kind} from {low} to {top}, not {value!r}")
+
+
+def _real(name: str, value: object, low: float, high: float) -> None:
+    if value is None:
+        return
+    real = not isinstance(value, (bool, str)) and hasattr(value, "__float__")
+    if not real or not low <= float(value) <= high:  # type: ignore[arg-type]
+        raise UsageError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+
+
+def _choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        raise UsageError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")

@@ -1,0 +1,94 @@
+"""Device, arithmetic, threads and memory are chosen well, or refused with a way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from enhance import runtime
+from enhance.errors import DeviceError, UsageError
+
+
+def test_auto_finds_a_device() -> None:
+    assert runtime.select_device("auto").type in ("cpu", "cuda")
+    assert runtime.select_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_missing_cuda_is_a_device_error_with_a_way_out() -> None:
+    with pytest.raises(DeviceError, match="--device cpu") as caught:
+        runtime.select_device("cuda")
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize("name", ["gpu", "abacus:1", "meta"])
+def test_unknown_devices_are_usage_errors(name: str) -> None:
+    with pytest.raises(UsageError):
+        runtime.select_device(name)
+
+
+def test_dtype_follows_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(runtime, "cpu_supports_fast_bf16", lambda: True)
+    assert runtime.select_dtype("auto", cpu) == torch.bfloat16
+    monkeypatch.setattr(runtime, "cpu_supports_fast_bf16", lambda: False)
+    assert runtime.select_dtype("auto", cpu) == torch.float32
+    assert runtime.select_dtype("bf16", cpu) == torch.bfloat16
+    assert runtime.select_dtype(torch.float32, cpu) == torch.float32
+    with pytest.raises(UsageError):
+        runtime.select_dtype("float16", cpu)
+
+
+def test_threads() -> None:
+    before = torch.get_num_threads()
+    try:
+        runtime.set_threads(1)
+        assert torch.get_num_threads() == 1
+        runtime.set_threads(None)
+        assert torch.get_num_threads() == 1
+        with pytest.raises(UsageError):
+            runtime.set_threads(0)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_some_memory_is_free() -> None:
+    assert 2**24 < runtime.free_memory(torch.device("cpu")) < 2**50
+
+
+def _group(folder: Path, names: tuple[str, str], limit: str, used: int, stat: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / names[0]).write_text(limit)
+    (folder / names[1]).write_text(str(used))
+    (folder / "memory.stat").write_text(stat)
+
+
+def test_control_groups_of_version_2_limit_memory(tmp_path: Path) -> None:
+    names = ("memory.max", "memory.current")
+    _group(tmp_path / "fs/job", names, "1000\n", 600, "anon 500\ninactive_file 100\n")
+    _group(tmp_path / "fs/job/step", names, "max\n", 600, "inactive_file 100\n")
+    (tmp_path / "own").write_text("0::/job/step\n")
+    assert runtime._cgroup_headroom(tmp_path / "fs", tmp_path / "own") == 500
+
+
+def test_control_groups_of_version_1_limit_memory(tmp_path: Path) -> None:
+    names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    _group(tmp_path / "fs/memory", names, "900", 100, "total_inactive_file 0\n")
+    _group(tmp_path / "fs/memory/job", names, str(2**63 - 4096), 100, "total_inactive_file 0\n")
+    (tmp_path / "own").write_text("8:pids:/\n4:memory:/job\n")
+    assert runtime._cgroup_headroom(tmp_path / "fs", tmp_path / "own") == 800
+
+
+def test_no_control_group_means_no_limit(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("0::/\n")
+    assert runtime._cgroup_headroom(tmp_path / "none", tmp_path / "own") is None
+
+
+def test_running_out_of_memory_is_recognised() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert runtime.is_out_of_memory(caught.value)
+    assert runtime.is_out_of_memory(MemoryError())
+    assert not runtime.is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
