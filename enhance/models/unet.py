@@ -1,0 +1,211 @@
+"""The denoiser: a norm-free residual U-Net conditioned on the noise level and on the rate.
+
+    base [3] ─┐                          64 ch at 1/2 ─ blocks ───────── + ─ blocks ─ conv ─ shuffle 2 ─► F
+    √ᾱ r_t [3]┴ unshuffle 2 ─ conv ─ + phase ─┘  └ down ─ 96 at 1/4 ── + ─ up ┘
+                                                    └ down ─ 160 at 1/8 ─ + ─ up ┘
+                                                       └ down ─ 256 at 1/16 ─ up ┘
+
+No operation looks at the whole picture (no attention, no normalisation over space), so a tile with a halo of
+`receptive_radius` pixels gives exactly what the whole picture gives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from enhance.diffusion.schedule import alpha_bar_tensor
+from enhance.errors import WeightsError
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """Shape of the network.
+
+    Attributes:
+        conditioning_size: length of the rate's vector (128 for JPEG's quantisation tables).
+        widths: channels at 1/2, 1/4, 1/8, ... of the resolution; multiples of 32 suit the matrix units.
+        encoder_blocks: residual blocks per level, the coarsest level excluded.
+        middle_blocks: residual blocks at the coarsest level.
+        decoder_blocks: residual blocks per level on the way up, finest first.
+        embedding: width of the FiLM embedding.
+    """
+
+    conditioning_size: int = 128
+    widths: tuple[int, ...] = (64, 96, 160, 256)
+    encoder_blocks: tuple[int, ...] = (2, 2, 2)
+    middle_blocks: int = 2
+    decoder_blocks: tuple[int, ...] = (2, 2, 2)
+    embedding: int = 256
+
+    def __post_init__(self) -> None:
+        if not len(self.encoder_blocks) == len(self.decoder_blocks) == len(self.widths) - 1:
+            raise WeightsError("a network needs block counts for every level but the coarsest")
+
+    @property
+    def stride(self) -> int:
+        """Pixels per position of the coarsest level; image sides must be multiples of it."""
+        return 2 ** len(self.widths)
+
+    @property
+    def receptive_radius(self) -> int:
+        """Pixels around a position on which its output depends: each 3x3 convolution adds one sample of its level."""
+        finer = sum(
+            2 ** (level + 1) * 2 * (enc + dec)
+            for level, (enc, dec) in enumerate(zip(self.encoder_blocks, self.decoder_blocks, strict=True))
+        )
+        # First and last convolution at 1/2, the coarsest blocks, and the coarsest cell that a pixel shares.
+        return 2 * 2 + finer + 2 * self.middle_blocks * self.stride + self.stride
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> UNetConfig:
+        """Inverse of `to_dict`, also after a round trip through JSON. Raises WeightsError on unknown keys."""
+        try:
+            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        except TypeError as error:
+            raise WeightsError(f"the network's description does not fit this version: {error}") from error
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(SiLU(FiLM(conv(x)))); the second convolution starts at zero, so that a new network is the identity."""
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.film = nn.Linear(embedding, 2 * width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.film.weight)
+        nn.init.zeros_(self.film.bias)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """x: [B, C, H, W]; embedding: [B, E]."""
+        hidden = self.conv1(x)
+        scale, shift = self.film(embedding).to(hidden.dtype)[:, :, None, None].chunk(2, dim=1)
+        return x + self.conv2(F.silu(torch.addcmul(shift, hidden, 1 + scale)))
+
+
+class Upsample(nn.Module):
+    """1x1 convolution to four phases, interleaved: a transposed 2x2 convolution without overlap."""
+
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width_in, 4 * width_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.conv(x), 2)
+
+
+class UNet(nn.Module):
+    """The raw network F(√ᾱ_t r_t, x̃, t, q); `Denoiser` wraps it into a prediction of r0."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths, embedding = config.widths, config.embedding
+        self.rate_mlp = nn.Sequential(
+            nn.Linear(config.conditioning_size, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
+        )
+        self.time_mlp = nn.Linear(2 * _TIME_FREQUENCIES, embedding)
+        self.first = nn.Conv2d(24, widths[0], 3, padding=1)
+        # The position inside a minimum coded unit matters (block edges), and 4:2:0's repeats every 16 pixels.
+        self.phase = nn.Parameter(torch.zeros(1, widths[0], config.stride // 2, config.stride // 2))
+        self.encoder = nn.ModuleList(
+            nn.ModuleList(ResidualBlock(width, embedding) for _ in range(blocks))
+            for width, blocks in zip(widths, config.encoder_blocks)
+        )
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:]))
+        self.middle = nn.ModuleList(ResidualBlock(widths[-1], embedding) for _ in range(config.middle_blocks))
+        self.up = nn.ModuleList(Upsample(b, a) for a, b in zip(widths, widths[1:]))
+        self.decoder = nn.ModuleList(
+            nn.ModuleList(ResidualBlock(width, embedding) for _ in range(blocks))
+            for width, blocks in zip(widths, config.decoder_blocks)
+        )
+        self.last = nn.Conv2d(widths[0], 12, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+
+    def forward(self, noisy: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+        """noisy, base: [B, 3, H, W]; t: [B]; conditioning: [B, F]. Returns [B, 3, H, W]."""
+        embedding = F.silu(self.rate_mlp(conditioning) + self.time_mlp(_time_features(t)))
+        x = self.first(F.pixel_unshuffle(torch.cat([noisy, base], dim=1), 2))
+        period = self.config.stride // 2
+        x = x + self.phase.to(x.dtype).repeat(1, 1, x.shape[2] // period, x.shape[3] // period)
+        skips = []
+        for blocks, down in zip(self.encoder, self.down):
+            x = _run(blocks, x, embedding)
+            skips.append(x)
+            x = down(x)
+        x = _run(self.middle, x, embedding)
+        for blocks, up, skip in zip(reversed(self.decoder), reversed(self.up), reversed(skips)):
+            x = _run(blocks, up(x) + skip, embedding)
+        return F.pixel_shuffle(self.last(x), 2)
+
+
+class Denoiser(nn.Module):
+    """Predicts the normalised residual r0 from its noisy version r_t, the decoded image and the rate.
+
+    The raw network F is wrapped so that its input and target have unit variance at every noise level (the
+    preconditioning of Karras et al. 2022, section 5, for unit-variance data and a variance-preserving process):
+
+        r̂0 = √ᾱ_t r_t + √(1-ᾱ_t) F(√ᾱ_t r_t, x̃, t, q)
+
+    At t = 1 (ᾱ = 0) r_t drops out: the prediction is the posterior mean E[r0 | x̃] and needs no noise.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = UNet(config)
+
+    @property
+    def stride(self) -> int:
+        """Image sides must be multiples of this."""
+        return self.config.stride
+
+    @property
+    def receptive_radius(self) -> int:
+        """Halo in pixels with which a tile's core equals the whole image's prediction."""
+        return self.config.receptive_radius
+
+    def forward(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+        """Predicts r0.
+
+        Args:
+            r_t: [B, 3, H, W], noisy normalised residual; H and W multiples of `stride`.
+            base: [B, 3, H, W], decoded image, RGB in [-1, 1].
+            t: [B], noise level, 0 (clean) to 1 (pure noise).
+            conditioning: [B, F], `Rate.conditioning()`.
+
+        Returns:
+            [B, 3, H, W] in the dtype of `r_t`; not limited to the threshold.
+        """
+        alpha_bar = alpha_bar_tensor(t)[:, None, None, None].to(r_t.dtype)
+        scaled = alpha_bar.sqrt() * r_t
+        prediction = self.network(scaled, base, t, conditioning)
+        return scaled + (1 - alpha_bar).sqrt() * prediction.to(r_t.dtype)
+
+
+_TIME_FREQUENCIES = 16
+
+
+def _time_features(t: Tensor) -> Tensor:
+    """Sines and cosines of t at half-integer multiples of π: [B] -> [B, 32]."""
+    angles = t[:, None] * (math.pi / 2) * torch.arange(1, _TIME_FREQUENCIES + 1, device=t.device, dtype=t.dtype)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def _run(blocks: Sequence[nn.Module] | nn.ModuleList, x: Tensor, embedding: Tensor) -> Tensor:
+    for block in blocks:
+        x = block(x, embedding)
+    return x
