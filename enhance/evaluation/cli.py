@@ -1,0 +1,134 @@
+"""`enhance eval`: what the enhancement is worth on a folder of lossless originals."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from enhance.errors import EnhanceError, WeightsError
+
+if TYPE_CHECKING:
+    from enhance.evaluation.protocol import Measurement, Metric
+    from enhance.knobs import Knobs
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """Codes each original as JPEG, decodes it, enhances it, and compares both with the original. The table
+on stdout holds means over the pictures; gains are over the decoded JPEG, positive is better for every metric."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `enhance eval` to a parser."""
+    parser.add_argument("originals", type=Path, help="folder of lossless images (PNG, TIFF, BMP, PPM)")
+    _add_protocol(parser.add_argument_group("how originals are coded"))
+    _add_knobs(parser.add_argument_group("settings to compare; several values are combined with each other"))
+    _add_measuring(parser.add_argument_group("measuring"))
+
+
+def _add_protocol(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--qualities", type=int, nargs="+", default=[10, 20, 30, 40], metavar="Q", help="10 20 30 40")
+    group.add_argument("--subsampling", default="4:2:0", choices=["4:2:0", "4:2:2", "4:4:4"])
+    group.add_argument("--gray", action="store_true", help="code the originals' luma as gray JPEG")
+    group.add_argument("--images", nargs="+", default=[], metavar="NAME", help="only these, with or without suffix")
+
+
+def _add_knobs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--mode", nargs="+", choices=["fidelity", "balanced", "perceptual"])
+    group.add_argument("--steps", type=int, nargs="+", metavar="N", help="network evaluations")
+    group.add_argument("--perception", type=float, nargs="+", metavar="P", help="0 (fidelity) to 1 (sample)")
+    group.add_argument("--strength", type=float, nargs="+", metavar="S", help="0 to 1")
+    group.add_argument("--start", type=float, nargs="+", metavar="T", help="noise level at which sampling begins")
+    group.add_argument("--init", nargs="+", choices=["mmse", "gaussian"])
+    group.add_argument("--sampler", nargs="+", choices=["ddim", "ddpm"])
+    group.add_argument("--eta", type=float, nargs="+", metavar="E", help="0 to 1")
+    group.add_argument("--seed", type=int, nargs="+", metavar="N")
+    group.add_argument("--consistent", nargs="+", choices=["on", "off", "both"], help="projection onto the bitstream")
+
+
+def _add_measuring(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--lpips", choices=["alex", "squeeze", "none"], help="default: alex, if its weights are there")
+    group.add_argument("--metrics-dir", type=Path, metavar="DIR", help="LPIPS weights; default: $ENHANCE_METRICS_DIR")
+    group.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint; default: the one of the package")
+    group.add_argument("--device", default="auto")
+    group.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
+    group.add_argument("--threads", type=int, metavar="N")
+    group.add_argument("--output", "-o", type=Path, metavar="FILE", help=".json (with every picture) or .csv (means)")
+    group.add_argument("--curves", type=Path, metavar="FILE", help="rate-distortion curves as .csv")
+    group.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Runs the evaluation. Returns the exit status; errors are one line on stderr."""
+    try:
+        _evaluate(args)
+    except EnhanceError as error:
+        sys.stderr.write(f"enhance eval: {error}\n")
+        return error.exit_code
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from enhance.evaluation import report
+    from enhance.evaluation.protocol import Protocol, find_originals
+
+    protocol = Protocol(tuple(dict.fromkeys(args.qualities)), args.subsampling, args.gray)
+    originals = find_originals(args.originals, args.images)
+    settings = _settings(args)
+    for path, suffixes in ((args.output, (".json", ".csv")), (args.curves, (".csv",))):
+        if path is not None:
+            report.check_output(path, suffixes)
+    measurements = _measure(args, protocol, originals, settings)
+    summaries = report.summarize(measurements)
+    sys.stdout.write(report.to_table(summaries) + "\n")
+    if args.curves is not None:
+        report.write_text(args.curves, report.to_csv(report.to_curves(summaries)))
+    if args.output is not None and args.output.suffix.lower() == ".csv":
+        report.write_text(args.output, report.to_csv(report.to_rows(summaries)))
+    elif args.output is not None:
+        about = {"originals": args.originals.name, "images": len(originals), "subsampling": args.subsampling}
+        about.update(gray=args.gray, device=args.device, dtype=args.dtype, threads=args.threads)
+        report.write_text(args.output, report.to_json(summaries, measurements, about))
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Knobs]:
+    from enhance.evaluation.settings import combine, parse_switch
+
+    names = ("mode", "steps", "perception", "strength", "start", "init", "sampler", "eta", "seed")
+    choices = {name: getattr(args, name) or [] for name in names}
+    return combine({**choices, "consistent": parse_switch(args.consistent or [])})
+
+
+def _metrics(args: argparse.Namespace) -> dict[str, Metric]:
+    """PSNR, PSNR-B, SSIM, and LPIPS: which may be missing unless it was asked for."""
+    from enhance.evaluation.metrics import PerceptualDistance
+    from enhance.evaluation.protocol import standard_metrics
+
+    metrics = standard_metrics()
+    if args.lpips != "none":
+        try:
+            metrics["lpips"] = PerceptualDistance(args.lpips or "alex", args.metrics_dir)
+        except WeightsError as error:
+            if args.lpips is not None or args.metrics_dir is not None:
+                raise
+            logger.warning("LPIPS is left out: %s", error)
+    return metrics
+
+
+def _measure(
+    args: argparse.Namespace, protocol: Any, originals: Sequence[Path], settings: Mapping[str, Knobs]
+) -> list[Measurement]:
+    from tqdm import tqdm
+
+    from enhance.codecs.base import decode
+    from enhance.enhancer import Enhancer
+    from enhance.evaluation.protocol import measure
+
+    metrics = _metrics(args)
+    enhancer = Enhancer(weights=args.weights, device=args.device, dtype=args.dtype, threads=args.threads)
+    total = len(originals) * len(protocol.qualities) * (1 + len(settings))
+    measurements = measure(originals, protocol, settings, decode, enhancer.run, metrics)
+    return list(tqdm(measurements, total=total, unit="picture", disable=args.quiet, file=sys.stderr))
