@@ -139,13 +139,15 @@ class Knobs:
         """Fills in what the user left open.
 
         Args:
-            settings: `Checkpoint.sampling`: for each of "balanced" and "perceptual" a mapping with any of `steps`,
-                `perception`, `start`, `init`, `sampler`, `eta`; what is missing falls back to this module's defaults.
+            settings: `Checkpoint.sampling.to_dict()`: any of `start`, `init`, `sampler`, `eta`, and under `modes` for
+                "balanced" and "perceptual" the `steps` and `perception` that they stand for. What is missing falls
+                back to this module's defaults.
         """
         mode = self.mode or ("perceptual" if (self.steps or 1) > 1 or self.perception else "fidelity")
-        defaults = dict(_COMMON, steps=1, perception=0.0)
+        settings = settings or {}
+        defaults = {name: settings.get(name, value) for name, value in _COMMON.items()} | {"steps": 1, "perception": 0.0}
         if mode != "fidelity":
-            defaults.update(_DEFAULTS[mode], **dict((settings or {}).get(mode, {})))
+            defaults |= _DEFAULTS[mode] | dict(settings.get("modes", {}).get(mode, {}))
         names = ("steps", "perception", "start", "init", "sampler", "eta")
         chosen = {name: getattr(self, name) for name in names}
         return Sampling(**{name: defaults[name] if chosen[name] is None else chosen[name] for name in names})

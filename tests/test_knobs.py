@@ -42,19 +42,19 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 def test_one_step_is_the_default() -> None:
     for knobs in (Knobs(), Knobs(mode="fidelity"), Knobs(steps=1), Knobs(perception=0), Knobs(steps=1, perception=0)):
-        sampling = knobs.resolve({"perceptual": {"steps": 9}})
+        sampling = knobs.resolve({"modes": {"perceptual": {"steps": 9}}})
         assert (sampling.steps, sampling.evaluations, sampling.name) == (1, 1, "one-step")
 
 
 def test_asking_for_samples_is_the_perceptual_mode() -> None:
     for knobs in (Knobs(steps=6), Knobs(mode="perceptual", steps=6)):
-        sampling = knobs.resolve({"perceptual": {"perception": 0.9, "start": 0.4}})
+        sampling = knobs.resolve({"start": 0.4, "modes": {"perceptual": {"perception": 0.9}}})
         assert (sampling.steps, sampling.perception, sampling.start) == (6, 0.9, 0.4)
     assert Knobs(perception=0.5).resolve().steps > 1
 
 
 def test_own_values_go_before_the_checkpoint_and_the_checkpoint_before_the_defaults() -> None:
-    settings = {"balanced": {"steps": 3, "eta": 0.2}}
+    settings = {"eta": 0.2, "modes": {"balanced": {"steps": 3}}}
     sampling = Knobs(mode="balanced", eta=1).resolve(settings)
     assert (sampling.steps, sampling.eta, sampling.sampler) == (3, 1, "ddim")
 
