@@ -1,4 +1,8 @@
-"""`enhance eval`: what the enhancement is worth on a folder of lossless originals."""
+"""Measures what the enhancement is worth on a folder of lossless originals: `enhance eval`.
+
+Each original is coded as JPEG, decoded, enhanced and compared. The table on stdout holds means over the pictures; gains
+are over the decoded JPEG, picture by picture, and positive is better for every metric, LPIPS included.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from enhance.errors import EnhanceError, WeightsError
+from enhance.errors import WeightsError
 
 if TYPE_CHECKING:
     from enhance.evaluation.protocol import Measurement, Metric
     from enhance.knobs import Knobs
 
 logger = logging.getLogger(__name__)
-
-DESCRIPTION = """Codes each original as JPEG, decodes it, enhances it, and compares both with the original. The table
-on stdout holds means over the pictures; gains are over the decoded JPEG, positive is better for every metric."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--qualities", type=int, nargs="+", default=[10, 20, 30, 40], metavar="Q", help="10 20 30 40")
+    group.add_argument("--qualities", type=int, nargs="+", default=[10, 20, 30, 40], metavar="Q", help="default: 10 20 30 40")
     group.add_argument("--subsampling", default="4:2:0", choices=["4:2:0", "4:2:2", "4:4:4"])
     group.add_argument("--gray", action="store_true", help="code the originals' luma as gray JPEG")
     group.add_argument("--images", nargs="+", default=[], metavar="NAME", help="only these, with or without suffix")
@@ -52,7 +53,7 @@ def _add_knobs(group: argparse._ArgumentGroup) -> None:
 def _add_measuring(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--lpips", choices=["alex", "squeeze", "none"], help="default: alex, if its weights are there")
     group.add_argument("--metrics-dir", type=Path, metavar="DIR", help="LPIPS weights; default: $ENHANCE_METRICS_DIR")
-    group.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint; default: the one of the package")
+    group.add_argument("--model", metavar="PATH", help="a checkpoint other than the one that ships")
     group.add_argument("--device", default="auto")
     group.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
     group.add_argument("--threads", type=int, metavar="N")
@@ -62,16 +63,7 @@ def _add_measuring(group: argparse._ArgumentGroup) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Runs the evaluation. Returns the exit status; errors are one line on stderr."""
-    try:
-        _evaluate(args)
-    except EnhanceError as error:
-        sys.stderr.write(f"enhance eval: {error}\n")
-        return error.exit_code
-    return 0
-
-
-def _evaluate(args: argparse.Namespace) -> None:
+    """Runs `enhance eval`; returns the exit status. Raises EnhanceError."""
     from enhance.evaluation import report
     from enhance.evaluation.protocol import Protocol, find_originals
 
@@ -89,9 +81,10 @@ def _evaluate(args: argparse.Namespace) -> None:
     if args.output is not None and args.output.suffix.lower() == ".csv":
         report.write_text(args.output, report.to_csv(report.to_rows(summaries)))
     elif args.output is not None:
-        about = {"originals": args.originals.name, "images": len(originals), "subsampling": args.subsampling}
+        about = {"originals": args.originals.resolve().name, "images": len(originals), "subsampling": args.subsampling}
         about.update(gray=args.gray, device=args.device, dtype=args.dtype, threads=args.threads)
         report.write_text(args.output, report.to_json(summaries, measurements, about))
+    return 0
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Knobs]:
@@ -128,7 +121,7 @@ def _measure(
     from enhance.evaluation.protocol import measure
 
     metrics = _metrics(args)
-    enhancer = Enhancer(weights=args.weights, device=args.device, dtype=args.dtype, threads=args.threads)
+    enhancer = Enhancer(model=args.model, device=args.device, dtype=args.dtype, threads=args.threads)
     total = len(originals) * len(protocol.qualities) * (1 + len(settings))
     measurements = measure(originals, protocol, settings, decode, enhancer.run, metrics)
     return list(tqdm(measurements, total=total, unit="picture", disable=args.quiet, file=sys.stderr))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from io import BytesIO
@@ -14,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from enhance import cli
 from enhance.codecs import base
 from enhance.codecs.jpeg_rate import JpegRate
-from enhance.evaluation import cli
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 from enhance.knobs import Knobs
 
@@ -28,7 +27,7 @@ class Untouched:
     """Stands in for the enhancer."""
 
     def __init__(self, **options: Any) -> None:
-        assert set(options) == {"weights", "device", "dtype", "threads"}
+        assert set(options) == {"model", "device", "dtype", "threads"}
 
     def run(self, decoded: DecodedImage, knobs: Knobs) -> EnhancedImage:
         return EnhancedImage(decoded.pixels, RECORD)
@@ -58,9 +57,7 @@ def originals(tmp_path: Path) -> Path:
 
 
 def evaluate(*words: object) -> int:
-    parser = argparse.ArgumentParser()
-    cli.add_arguments(parser)
-    return cli.main(parser.parse_args([str(word) for word in words]))
+    return cli.main(["eval", *map(str, words)])
 
 
 def test_table_on_stdout_and_progress_on_stderr(originals: Path, capsys: pytest.CaptureFixture[str]) -> None:
