@@ -57,3 +57,8 @@ class DeviceError(EnhanceError):
     """The compute device is missing or out of memory."""
 
     exit_code = 4
+
+
+def one_line(text: object) -> str:
+    """Text for one line of a terminal: control characters (a file's name may hold any) are escaped."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
