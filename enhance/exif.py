@@ -1,7 +1,7 @@
 """An EXIF block that is corrected in place.
 
-EXIF is a small TIFF file (Exif 2.32, 4.6) full of absolute offsets, those inside maker notes undocumented. So nothing is
-moved and nothing is re-written: values are overwritten where they stand, and every unknown tag survives.
+EXIF is a small TIFF file (Exif 2.32, 4.6) full of absolute offsets, those inside maker notes undocumented. So nothing
+is moved and nothing is re-written: values are overwritten where they stand, and every unknown tag survives.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ExifBlock:
         end = start + 2 + 12 * count
         if end > len(self._tiff):
             return None
-        rows = (struct.unpack_from(self._order + "HHI", self._tiff, at) + (at + 8,) for at in range(start + 2, end, 12))
+        rows = ((*struct.unpack_from(self._order + "HHI", self._tiff, at), at + 8) for at in range(start + 2, end, 12))
         return _Directory(start, tuple(_Entry(*row) for row in rows), end)
 
     def _sub_directory(self, parent: _Directory | None, tag: int) -> _Directory | None:
@@ -122,9 +122,10 @@ class ExifBlock:
     def set_size(self, width: int, height: int) -> None:
         """Corrects the sizes where they are given, in pixels."""
         photo = self._sub_directory(self._main, _EXIF_IFD)
-        for directory, x, y in ((photo, _PIXEL_X_DIMENSION, _PIXEL_Y_DIMENSION), (self._main, _IMAGE_WIDTH, _IMAGE_LENGTH)):
-            self._set_integers(directory, x, width)
-            self._set_integers(directory, y, height)
+        self._set_integers(photo, _PIXEL_X_DIMENSION, width)
+        self._set_integers(photo, _PIXEL_Y_DIMENSION, height)
+        self._set_integers(self._main, _IMAGE_WIDTH, width)
+        self._set_integers(self._main, _IMAGE_LENGTH, height)
 
     def set_orientation(self, orientation: int) -> None:
         """Corrects the orientation where it is given."""
@@ -158,7 +159,10 @@ class ExifBlock:
     def _used(self) -> Iterator[tuple[int, int]]:
         """Byte ranges of the header, the directories and their values."""
         photo = self._sub_directory(self._main, _EXIF_IFD)
-        gps, interoperability = self._sub_directory(self._main, _GPS_IFD), self._sub_directory(photo, _INTEROPERABILITY_IFD)
+        gps, interoperability = (
+            self._sub_directory(self._main, _GPS_IFD),
+            self._sub_directory(photo, _INTEROPERABILITY_IFD),
+        )
         yield 0, 8
         for directory in (self._main, photo, gps, interoperability):
             if directory is None:

@@ -30,7 +30,7 @@ def open_exif(exif: bytes | None, *, source: str = "<memory>") -> ExifBlock | No
 
 
 def read_orientation(exif: bytes | None, xmp: bytes | None = None, *, source: str = "<memory>") -> int:
-    """EXIF orientation 1-8; XMP's where EXIF has none (as Pillow and the XMP guide do); 1 where neither has a valid one."""
+    """EXIF orientation 1-8; XMP's where EXIF has none (as Pillow does); 1 where neither has a valid one."""
     block = open_exif(exif, source=source)
     if block is not None and block.orientation is not None:
         return block.orientation

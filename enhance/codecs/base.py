@@ -69,9 +69,7 @@ def find_decoder(head: bytes) -> Decoder | None:
     return next((decoder for decoder in all_decoders() if decoder.sniff(head[:HEAD_SIZE])), None)
 
 
-def decode(
-    source: Source, *, source_name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
-) -> DecodedImage:
+def decode(source: Source, *, source_name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> DecodedImage:
     """Decodes a compressed picture of any known codec.
 
     Args:
@@ -96,10 +94,14 @@ def decode(
     except EnhanceError:
         raise
     except MemoryError:
-        raise DecodeError("not enough memory to decode it", source=name, hint="free memory, or lower max_pixels") from None
+        raise DecodeError(
+            "not enough memory to decode it", source=name, hint="free memory, or lower max_pixels"
+        ) from None
     except Exception as error:  # one bad file must never stop a batch
         logger.debug("%s: unexpected error in the %s decoder", name, decoder.name, exc_info=True)
-        raise DecodeError(f"the {decoder.name} decoder failed: {error}", source=name, hint="the file is damaged") from error
+        raise DecodeError(
+            f"the {decoder.name} decoder failed: {error}", source=name, hint="the file is damaged"
+        ) from error
 
 
 def read_source(source: Source, *, source_name: str | None = None) -> tuple[bytes, str]:
@@ -115,7 +117,9 @@ def read_source(source: Source, *, source_name: str | None = None) -> tuple[byte
     try:
         data = source.read()
     except (OSError, ValueError) as error:  # ValueError: a closed file, or text that is not in the expected encoding
-        raise DecodeError(f"cannot be read: {error}", source=name, hint="open it in binary mode, for reading") from error
+        raise DecodeError(
+            f"cannot be read: {error}", source=name, hint="open it in binary mode, for reading"
+        ) from error
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise UsageError("the file object gives text, not bytes", source=name, hint="open it in binary mode")
     return bytes(data), name

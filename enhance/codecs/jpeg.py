@@ -16,26 +16,27 @@ from enhance.codecs.jpeg_markers import APP0, APP14, Frame, JpegMarkers, read_ma
 from enhance.codecs.jpeg_metadata import read_metadata
 from enhance.codecs.jpeg_rate import JpegRate
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
-from enhance.images import DecodedImage, Pixels
+from enhance.images import DecodedImage
 
 logger = logging.getLogger(__name__)
 
 _MAX_SIDE = 65500  # libjpeg's JPEG_MAX_DIMENSION
 _FRESH_COPY = "get a fresh copy of the file"
-_SUBSAMPLING = {
-    (1, 1): "4:4:4", (2, 1): "4:2:2", (1, 2): "4:4:0", (2, 2): "4:2:0", (4, 1): "4:1:1", (4, 2): "4:1:0", (1, 4): "4:4:1",
+_SUBSAMPLING: dict[tuple[float, float], str] = {
+    (1, 1): "4:4:4", (2, 1): "4:2:2", (1, 2): "4:4:0", (2, 2): "4:2:0", (4, 1): "4:1:1",
+    (4, 2): "4:1:0", (1, 4): "4:4:1",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class JpegDecoder:
-    """Decodes 8-bit DCT JPEGs: baseline, extended and progressive, Huffman or arithmetic, gray, YCbCr, RGB, CMYK, YCCK."""
+    """Decodes 8-bit DCT JPEGs: baseline to progressive, Huffman or arithmetic, gray, YCbCr, RGB, CMYK, YCCK."""
 
     name: str = "jpeg"
     extensions: tuple[str, ...] = (".jpg", ".jpeg", ".jpe", ".jfif")
 
     def sniff(self, head: bytes) -> bool:
-        return head.startswith(b"\xff\xd8\xff") and not head.startswith(b"\xff\xd8\xff\xf7")  # the latter is JPEG-LS
+        return head.startswith(b"\xff\xd8") and not head.startswith(b"\xff\xd8\xff\xf7")  # the latter is JPEG-LS
 
     def decode(self, data: bytes, *, source: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> DecodedImage:
         """Decodes a JPEG file.
@@ -50,7 +51,7 @@ class JpegDecoder:
 
         Raises:
             DecodeError: damaged, truncated, or not as large as its header claims.
-            UnsupportedImageError: not 8 bits per sample, lossless, hierarchical, too large, 2 or more than 4 components.
+            UnsupportedImageError: not 8 bits per sample, lossless, hierarchical, too large, not 1, 3 or 4 components.
         """
         markers = read_markers(data, source=source)
         _check_kind(markers.frame, source)
@@ -64,7 +65,7 @@ class JpegDecoder:
         profile_space = (metadata.icc_profile or b"")[16:20]
         if image.mode == "CMYK":
             image, way = _cmyk_to_rgb(image, metadata.icc_profile if profile_space == b"CMYK" else None, source)
-            notes.append(f"{markers.color_space} converted to RGB {way}; the result has no ICC profile and is meant as sRGB")
+            notes.append(f"{markers.color_space} converted to sRGB {way}; a CMYK profile is not carried over")
             metadata = replace(metadata, icc_profile=None)
         elif profile_space and profile_space != (b"GRAY" if image.mode == "L" else b"RGB "):
             notes.append("an ICC profile for another colour space than the picture's, dropped")
@@ -74,7 +75,7 @@ class JpegDecoder:
             consistency, reason = jpeg_consistency(data, source=source)
             notes += [reason] if reason else []
         return DecodedImage(
-            pixels=_to_array(image), rate=rate, metadata=metadata, source=source, details=_details(markers),
+            pixels=np.array(image), rate=rate, metadata=metadata, source=source, details=_details(markers),
             notes=tuple(notes), consistency=consistency,
         )  # fmt: skip
 
@@ -103,7 +104,9 @@ def _check_size(markers: JpegMarkers, source: str, max_pixels: int) -> None:
         reason = f"truncated: the header claims {size}, the file holds {markers.scan_bytes} bytes of picture data"
         raise DecodeError(reason, source=source, hint=_FRESH_COPY)
     if max(frame.width, frame.height) > _MAX_SIDE:
-        raise UnsupportedImageError(f"{size}, libjpeg's limit is {_MAX_SIDE} a side", source=source, hint="split the picture")
+        raise UnsupportedImageError(
+            f"{size}, libjpeg's limit is {_MAX_SIDE} a side", source=source, hint="split the picture"
+        )
     if frame.width * frame.height > max_pixels:
         reason = f"{size}, more than the limit of {max_pixels / 1e6:g} megapixels"
         raise UnsupportedImageError(reason, source=source, hint="if that is meant, raise max_pixels")
@@ -118,8 +121,10 @@ def _read_rate(markers: JpegMarkers, source: str) -> tuple[JpegRate, list[str]]:
     notes = []
     if rate.custom:
         notes.append(f"custom quantisation tables, nearest to IJG quality {rate.quality}")
-    if len(chroma) > 1 and not np.array_equal(chroma[0], chroma[1]):
-        notes.append("the two chroma components have different quantisation tables; the first one is used")
+    if any(not np.array_equal(table, chroma[0]) for table in chroma[1:2]):
+        notes.append("the second and third component have different quantisation tables; the second's is used")
+    if markers.color_space == "RGB":
+        notes.append("coded as RGB, not as the usual YCbCr: expect less improvement")
     if rate.quality > 95:
         notes.append("nearly lossless, there is little to repair")
     return rate, notes
@@ -136,14 +141,18 @@ def _decode_pixels(data: bytes, markers: JpegMarkers, source: str) -> Image.Imag
     except EnhanceError:
         raise
     except MemoryError:
-        raise DecodeError("not enough memory to decode it", source=source, hint="free memory or lower max_pixels") from None
+        raise DecodeError(
+            "not enough memory to decode it", source=source, hint="free memory or lower max_pixels"
+        ) from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, struct.error, ValueError, ... on damaged files
         logger.debug("%s: Pillow says: %s", source, error)
         if "truncated" in str(error):
-            raise DecodeError("truncated: the file ends before the picture does", source=source, hint=_FRESH_COPY) from error
+            raise DecodeError(
+                "truncated: the file ends before the picture does", source=source, hint=_FRESH_COPY
+            ) from error
         if markers.frame.arithmetic:
-            hint = "Pillow's libjpeg may lack arithmetic decoding; convert with `jpegtran`"
-            raise UnsupportedImageError("an arithmetic-coded JPEG that cannot be decoded", source=source, hint=hint) from error
+            reason = "an arithmetic-coded JPEG, damaged or beyond this build of libjpeg"
+            raise UnsupportedImageError(reason, source=source, hint="convert it with `jpegtran`") from error
         raise DecodeError(f"libjpeg cannot decode it: {error}", source=source, hint=_FRESH_COPY) from error
     if not markers.complete and ImageFile.LOAD_TRUNCATED_IMAGES:
         reason = "truncated, and Pillow was told to fill up truncated pictures"
@@ -176,19 +185,15 @@ def _cmyk_to_rgb(image: Image.Image, profile: bytes | None, source: str) -> tupl
     return image.convert("RGB"), "by the plain formula"
 
 
-def _to_array(image: Image.Image) -> Pixels:
-    return np.array(image)  # a writable copy; the Pillow image is freed
-
-
 def _subsampling(frame: Frame) -> str:
     components = frame.components
     if len(components) == 1:
         return "4:0:0"
     luma, *chroma = ((c.horizontal, c.vertical) for c in components)
     ratio = (luma[0] / chroma[0][0], luma[1] / chroma[0][1])
-    if chroma[0] == chroma[1] and all(black == luma for black in chroma[2:]) and ratio in _SUBSAMPLING:
-        return _SUBSAMPLING[int(ratio[0]), int(ratio[1])]
-    return ",".join(f"{h}x{v}" for h, v in (luma, *chroma))
+    regular = chroma[0] == chroma[1] and all(black == luma for black in chroma[2:])
+    name = _SUBSAMPLING.get(ratio) if regular else None
+    return name or ",".join(f"{h}x{v}" for h, v in (luma, *chroma))
 
 
 def _details(markers: JpegMarkers) -> dict[str, Any]:

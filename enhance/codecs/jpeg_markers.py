@@ -26,9 +26,9 @@ _END_OF_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # neither a stuffed by
 
 # T.81 figure A.6: the position in the zigzag sequence -> row * 8 + column.
 _ZIGZAG = np.array(
-    [0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-     35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55,
-     62, 63]
+    [0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+     28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+     47, 55, 62, 63]
 )  # fmt: skip
 
 
@@ -124,9 +124,8 @@ class JpegMarkers:
             return "gray"
         if len(identifiers) == 4:
             return "CMYK" if self.adobe_transform in (None, 0) else "YCCK"
-        if self.jfif is None and (self.adobe_transform == 0 or self.adobe_transform is None and identifiers == (82, 71, 66)):
-            return "RGB"
-        return "YCbCr"
+        named_rgb = self.adobe_transform is None and identifiers == (0x52, 0x47, 0x42)
+        return "RGB" if self.jfif is None and (self.adobe_transform == 0 or named_rgb) else "YCbCr"
 
 
 @dataclass

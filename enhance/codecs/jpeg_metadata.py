@@ -47,7 +47,7 @@ def read_metadata(data: bytes, markers: JpegMarkers, *, source: str) -> tuple[Me
 
 
 def _join_exif(payloads: list[bytes]) -> bytes | None:
-    """The first EXIF block; a block above 64 KiB goes on in further segments, which have no TIFF header of their own."""
+    """The first EXIF block; one above 64 KiB goes on in further segments, which have no TIFF header of their own."""
     blocks = [payload for payload in payloads if payload.startswith(tiff_exif.PREFIX)]
     if not blocks:
         return None
@@ -56,7 +56,7 @@ def _join_exif(payloads: list[bytes]) -> bytes | None:
 
 
 def _join_icc(payloads: list[bytes]) -> bytes | None:
-    """The profile from its numbered chunks (ICC.1:2022 annex B.4); b"" if chunks are missing or contradict each other."""
+    """The profile from its numbered chunks (ICC.1:2022 annex B.4); b"" if chunks are missing."""
     if not payloads:
         return None
     chunks = {payload[12]: payload[14:] for payload in payloads if len(payload) > 14}
