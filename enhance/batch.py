@@ -1,0 +1,181 @@
+"""Many pictures: decoding and writing in threads beside the network, bounded in memory, one failure at a time.
+
+    decode threads ──►  the caller's thread: network  ──► write threads
+          └──────────── at most `memory` bytes under way ─────────┘
+
+One file's failure is that file's outcome. Only what makes all further work pointless (a full disk) ends a batch early.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from enhance.batch_plan import Job, Outcome, Status
+from enhance.errors import DeviceError, EnhanceError
+from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
+
+_log = logging.getLogger(__name__)
+
+Decode = Callable[[Job], DecodedImage]
+Enhance = Callable[[DecodedImage], EnhancedImage]
+Write = Callable[[EnhancedImage, Job], None]
+
+MEMORY = 2**30
+_MOST_UNDER_WAY = 32
+# Pixels in, pixels out, and the coefficients with the intervals between them, in units of the decoded pixels.
+_BYTES_PER_BYTE = 4
+_ENDS_A_BATCH = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+@dataclass
+class _UnderWay:
+    """A job between its decoder and its file."""
+
+    job: Job
+    decoded: Future[DecodedImage]
+    size: int = 0
+    pixels: int = 0
+    record: EnhancementRecord | None = None
+    written: Future[None] | None = None
+    error: EnhanceError | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        return self.error is not None or (self.written is not None and self.written.done())
+
+
+def run_batch(
+    jobs: Sequence[Job], enhance: Enhance, *, decode: Decode, write: Write, memory: int = MEMORY
+) -> Generator[Outcome, None, None]:
+    """Takes every job from file to file.
+
+    Args:
+        jobs: from `plan_batch`.
+        enhance: the network; called in the caller's thread, one picture at a time.
+        decode: called in threads; gives the decoded input.
+        write: called in threads; must leave no half file behind.
+        memory: bytes of pictures that may wait between decoder and writer. A picture above it is worked on alone.
+
+    Yields:
+        one outcome per job, in order. Closing the iterator (or an exception in it, Ctrl-C included) drops what has not
+        begun and waits until started files are whole or gone.
+
+    Raises:
+        BrokenPipeError: whoever reads the output has left.
+    """
+    pipeline = _Pipeline(jobs, decode, enhance, write, memory)
+    try:
+        yield from pipeline.run()
+    finally:
+        pipeline.stop()
+
+
+class _Pipeline:
+    def __init__(self, jobs: Sequence[Job], decode: Decode, enhance: Enhance, write: Write, memory: int) -> None:
+        workers = max(1, min(8, os.cpu_count() or 1))
+        self.decoders = ThreadPoolExecutor(workers, "decode")
+        self.writers = ThreadPoolExecutor(workers, "write")
+        self.decode, self.enhance, self.write, self.memory = decode, enhance, write, memory
+        self.waiting = deque(jobs)
+        self.decoding: deque[_UnderWay] = deque()
+        self.writing: deque[_UnderWay] = deque()
+        self.recent_sizes: deque[int] = deque(maxlen=8)
+        self.ended = False
+
+    def run(self) -> Iterator[Outcome]:
+        while self.waiting or self.decoding or self.writing:
+            self._start_decoding()
+            if self.decoding:
+                self.writing.append(self._pass_on(self.decoding.popleft()))
+            elif self.writing:
+                yield self._finish(self.writing.popleft())
+            while self.writing and self.writing[0].is_settled:
+                yield self._finish(self.writing.popleft())
+            if self.ended and not self.writing:
+                yield from (Outcome("not started", job.input, job.output) for job in self.waiting)
+                return
+
+    def stop(self) -> None:
+        for pool in (self.decoders, self.writers):
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.decoders, self.writers):
+            pool.shutdown(wait=True)
+
+    def _start_decoding(self) -> None:
+        while self.waiting and not self.ended and self._has_room():
+            job = self.waiting.popleft()
+            self.decoding.append(_UnderWay(job, self.decoders.submit(self.decode, job)))
+
+    def _has_room(self) -> bool:
+        """Whether one more picture fits, if those still being decoded are like the largest of the last ones."""
+        under_way = [*self.decoding, *self.writing]
+        if not under_way:
+            return True
+        if not self.recent_sizes or len(under_way) >= _MOST_UNDER_WAY:
+            return False
+        expected = max(self.recent_sizes)
+        return expected + sum(item.size or expected for item in under_way) <= self.memory
+
+    def _pass_on(self, item: _UnderWay) -> _UnderWay:
+        """From the decoder through the network to the writer."""
+        try:
+            decoded = item.decoded.result()
+            item.pixels = decoded.height * decoded.width
+            item.size = decoded.pixels.nbytes * _BYTES_PER_BYTE
+            self.recent_sizes.append(item.size)
+            self.decoding.appendleft(item)  # it still counts while others start beside the network
+            self._start_decoding()
+            self.decoding.popleft()
+            enhanced = self.enhance(decoded)
+            item.record = enhanced.record
+            item.written = self.writers.submit(self.write, enhanced, item.job)
+        except Exception as error:
+            item.error = _as_enhance_error(error, item.job.input)
+        return item
+
+    def _finish(self, item: _UnderWay) -> Outcome:
+        try:
+            if item.written is not None:
+                item.written.result()
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            item.error = _as_enhance_error(error, item.job.output)
+            if _is_hopeless(error):
+                self._end()
+        status: Status = "done" if item.error is None else "failed"
+        return Outcome(status, item.job.input, item.job.output, item.pixels, item.record, item.error)
+
+    def _end(self) -> None:
+        """Takes back what has not reached the network."""
+        self.ended = True
+        for item in reversed(self.decoding):
+            item.decoded.cancel()
+            self.waiting.appendleft(item.job)
+        self.decoding.clear()
+
+
+def _is_hopeless(error: BaseException | None) -> bool:
+    """True where the next file must fail in the same way: a full or read-only disk."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _ENDS_A_BATCH:
+            return True
+        error = error.__cause__
+    return False
+
+
+def _as_enhance_error(error: Exception, source: str) -> EnhanceError:
+    """The error as the user sees it; whatever is not ours is a bug in one file's path, not the end of the batch."""
+    if isinstance(error, EnhanceError):
+        return error
+    if isinstance(error, MemoryError):
+        return DeviceError("out of memory", source=source, hint="a smaller --tile needs less")
+    _log.debug("%s: unexpected error", source, exc_info=error)
+    reason = f"unexpected {type(error).__name__}: {error}"
+    return EnhanceError(reason, source=source, hint="please report it with what --verbose shows")

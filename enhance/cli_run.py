@@ -1,0 +1,191 @@
+"""Enhances files and folders.
+
+Here a call's options become a plan, knobs and a place for the results; `enhance.batch` does the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from enhance.errors import OutputError, UsageError
+from enhance.knobs import MODES, Knobs
+
+if TYPE_CHECKING:
+    from enhance.batch_plan import Job, Plan
+    from enhance.cli_report import Reporter
+    from enhance.encoders import OutputFormat
+    from enhance.images import DecodedImage, EnhancedImage
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `enhance run` understands."""
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, patterns; - reads stdin")
+    parser.add_argument("-o", "--output", metavar="OUT", help="a folder, or for one input a picture; - is stdout")
+    parser.add_argument("-r", "--recursive", action="store_true", help="take subfolders too, and mirror the tree")
+    present = parser.add_mutually_exclusive_group()
+    present.add_argument("--resume", action="store_true", help="skip inputs whose output exists")
+    present.add_argument("--force", action="store_true", help="replace outputs that exist")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--json", action="store_true", help="one JSON line per input on stdout")
+    parser.add_argument("--model", metavar="PATH", help="a checkpoint other than the one that ships")
+    _add_output_arguments(parser.add_argument_group("output"))
+    _add_knobs(parser.add_argument_group("knobs"))
+    _add_machine_arguments(parser.add_argument_group("machine"))
+
+
+def _add_output_arguments(group: Any) -> None:
+    group.add_argument("--format", metavar="NAME", help="png (default in a folder), jpg, webp or tiff")
+    group.add_argument("--output-quality", type=int, metavar="N", help="1-100, of JPEG (default 95) and WebP files")
+
+
+def _add_knobs(group: Any) -> None:
+    group.add_argument("--quality", type=int, metavar="Q", help="1-100: in place of the file's own (re-saved files)")
+    group.add_argument("--mode", choices=MODES, help="fidelity (default): one step; balanced, perceptual: samples")
+    group.add_argument("--steps", type=int, metavar="N", help="network evaluations")
+    group.add_argument("--perception", type=float, metavar="P", help="0 (nearest to the original) to 1 (a sample)")
+    group.add_argument("--strength", type=float, metavar="S", default=1.0, help="0 (nothing is changed) to 1 (default)")
+    group.add_argument("--seed", type=int, metavar="N", default=0, help="of the noise; same seed, same result")
+    group.add_argument("--no-consistent", action="store_true", help="results may leave what the file allows")
+
+
+def _add_machine_arguments(group: Any) -> None:
+    group.add_argument("--tile", type=_tile, metavar="auto|0|N", default="auto", help="side of the tiles; 0: one piece")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    group.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
+
+
+def _tile(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Does what was asked for. Returns the exit status."""
+    from enhance.batch_plan import STREAM, plan_batch
+    from enhance.cli_report import Reporter
+
+    knobs = _knobs(options)
+    place = _Place.of(options)
+    if options.inputs.count(STREAM) and sys.stdin.isatty():
+        raise UsageError("stdin is a terminal", hint="pipe a picture into it")
+    plan = plan_batch(
+        options.inputs,
+        place.name,
+        extension=place.format.extension,
+        out_is_file=place.is_file,
+        recursive=options.recursive,
+        existing="skip" if options.resume else "replace" if options.force else "refuse",
+    )
+    with Reporter(plan, quiet=options.quiet, json_lines=options.json) as reporter:
+        for outcome in plan.settled:
+            reporter.tell(outcome)
+        if plan.jobs:
+            place.prepare()
+            _work(plan, options, knobs, place, reporter)
+    return reporter.exit_status()
+
+
+def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
+    from enhance.batch import run_batch
+    from enhance.enhancer import Enhancer
+
+    enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
+    if options.model is None:
+        enhancer.checkpoint("jpeg")  # a damaged installation shows here, once, and not with every file
+    reporter.start()
+    enhance = partial(enhancer.run, knobs=knobs)
+    with closing(run_batch(plan.jobs, enhance, decode=_decode, write=place.write)) as outcomes:
+        for outcome in outcomes:
+            reporter.tell(outcome)
+
+
+def _decode(job: Job) -> DecodedImage:
+    from enhance.batch_plan import STREAM
+    from enhance.codecs.base import decode
+
+    if job.input == STREAM:
+        return decode(sys.stdin.buffer, source_name="<stdin>")
+    return decode(Path(job.input), source_name=job.input)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where results go, and in which format."""
+
+    name: str
+    is_file: bool
+    format: OutputFormat
+    quality: int | None
+    overwrite: bool
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> _Place:
+        """Reads -o, --format and --output-quality. Raises UsageError where they do not fit together."""
+        from enhance.batch_plan import STREAM
+        from enhance.encoders import OutputFormat, check_quality
+
+        name = options.output or (STREAM if options.inputs == [STREAM] else None)
+        if name is None:
+            raise UsageError("no place for the results was given", hint="-o FOLDER, or -o NAME.png for one input")
+        if name == STREAM and options.json:
+            raise UsageError("stdout cannot hold both the picture and --json", hint="write the picture to a file")
+        if name == STREAM and sys.stdout.isatty():
+            raise UsageError("stdout is a terminal", hint="pipe it somewhere, or name a file with -o")
+        asked = OutputFormat.from_name(options.format) if options.format else None
+        named = None
+        if name != STREAM and not name.endswith(("/", os.sep)) and not Path(name).is_dir():
+            named = _format_of(name)
+        if asked and named and asked is not named:
+            raise UsageError(f"contradicts --format {options.format}", source=name, hint="leave one of them out")
+        chosen = asked or named or OutputFormat.PNG
+        check_quality(chosen, options.output_quality)
+        return cls(name, named is not None, chosen, options.output_quality, overwrite=options.force)
+
+    def prepare(self) -> None:
+        """Makes the output folder, so that a place that cannot be written shows before the work."""
+        from enhance.batch_plan import STREAM
+
+        if self.name != STREAM:
+            _make_folder(Path(self.name).parent if self.is_file else Path(self.name))
+
+    def write(self, image: EnhancedImage, job: Job) -> None:
+        """Writes one result; called in threads."""
+        from enhance.batch_plan import STREAM
+        from enhance.writer import encode_image, write_image
+
+        if job.output == STREAM:
+            sys.stdout.buffer.write(encode_image(image, self.format, quality=self.quality))
+            sys.stdout.buffer.flush()
+            return
+        _make_folder(Path(job.output).parent)
+        write_image(image, job.output, fmt=self.format, quality=self.quality, overwrite=self.overwrite)
+
+
+def _format_of(name: str) -> OutputFormat | None:
+    """The format that a name's extension stands for; None: it is the name of a folder."""
+    from enhance.encoders import OutputFormat
+
+    try:
+        return OutputFormat.from_path(name)
+    except UsageError:
+        return None
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"the folder cannot be made: {error.strerror}"
+        raise OutputError(reason, source=str(folder), hint="name another with -o") from error
+
+
+def _knobs(options: argparse.Namespace) -> Knobs:
+    names = ("quality", "mode", "steps", "perception", "strength", "seed", "tile")
+    return Knobs(**{name: getattr(options, name) for name in names}, consistent=not options.no_consistent)
