@@ -22,6 +22,7 @@ from benchmark_peers import FBCNN, FBCNN_MACS_512, FBCNN_PARAMETERS, count_macs,
 from PIL import Image
 from torch import Tensor, nn
 
+from enhance.errors import EnhanceError
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
 from enhance.runtime import cpu_supports_fast_bf16
@@ -136,7 +137,7 @@ def synthetic_photo(height: int, width: int) -> npt.NDArray[np.uint8]:
     noise = np.random.default_rng(0).standard_normal((3, height, width))
     planes = np.fft.ifft2(np.fft.fft2(noise) * amplitude).real
     photo: npt.NDArray[np.uint8] = np.clip(128 + 45 * planes / planes.std(), 0, 255).astype(np.uint8)
-    return photo.transpose(1, 2, 0)
+    return np.ascontiguousarray(photo.transpose(1, 2, 0))
 
 
 def report_pipeline(args: argparse.Namespace, height: int, width: int) -> None:
@@ -202,4 +203,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except EnhanceError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--qualities", type=int, nargs="+", default=[10, 20, 30, 40], metavar="Q", help="default: 10 20 30 40")
+    group.add_argument(
+        "--qualities", type=int, nargs="+", default=[10, 20, 30, 40], metavar="Q", help="default: 10 20 30 40"
+    )
     group.add_argument("--subsampling", default="4:2:0", choices=["4:2:0", "4:2:2", "4:4:4"])
     group.add_argument("--gray", action="store_true", help="code the originals' luma as gray JPEG")
     group.add_argument("--images", nargs="+", default=[], metavar="NAME", help="only these, with or without suffix")
@@ -82,7 +84,7 @@ def main(args: argparse.Namespace) -> int:
         report.write_text(args.output, report.to_csv(report.to_rows(summaries)))
     elif args.output is not None:
         about = {"originals": args.originals.resolve().name, "images": len(originals), "subsampling": args.subsampling}
-        about.update(gray=args.gray, device=args.device, dtype=args.dtype, threads=args.threads)
+        about.update(gray=args.gray, threads=args.threads)
         report.write_text(args.output, report.to_json(summaries, measurements, about))
     return 0
 

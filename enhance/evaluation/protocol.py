@@ -18,7 +18,7 @@ from PIL import Image
 
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
 from enhance.evaluation import metrics
-from enhance.images import DecodedImage, EnhancedImage
+from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 from enhance.knobs import Knobs
 
 LOSSLESS_SUFFIXES = (".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff")
@@ -75,6 +75,7 @@ class Measurement:
         bits_per_pixel: size of the JPEG file.
         seconds: wall time of the enhancement alone; 0 for the decoded JPEG.
         values: {metric: value}.
+        record: what the enhancer did; None for the decoded JPEG.
     """
 
     image: str
@@ -83,6 +84,7 @@ class Measurement:
     bits_per_pixel: float
     seconds: float
     values: dict[str, float] = field(default_factory=dict)
+    record: EnhancementRecord | None = None
 
 
 def find_originals(folder: Path, names: Sequence[str] = ()) -> list[Path]:
@@ -168,4 +170,5 @@ def measure(
                 started = time.perf_counter()
                 enhanced = enhance(decoded, knobs)
                 seconds = time.perf_counter() - started
-                yield Measurement(**common, setting=name, seconds=seconds, values=compare(enhanced.pixels))
+                values = compare(enhanced.pixels)
+                yield Measurement(**common, setting=name, seconds=seconds, values=values, record=enhanced.record)

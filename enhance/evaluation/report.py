@@ -156,7 +156,10 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def to_json(summaries: Sequence[Summary], measurements: Sequence[Measurement], about: Mapping[str, Any]) -> str:
-    """JSON: {"about", "summaries", "measurements"}; numbers that are not finite become null."""
+    """JSON: {"about", "summaries", "measurements"}; numbers that are not finite become null.
+
+    The record of each measurement says which model it was, on which device and in which arithmetic.
+    """
     content = {
         "about": dict(about),
         "summaries": [asdict(one) for one in summaries],
