@@ -15,15 +15,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.jpeg_markers import Frame, JpegMarkers, read_markers
+from enhance.codecs.jpeg_markers import JpegMarkers, read_markers
 from enhance.errors import DecodeError
 
 Indices = npt.NDArray[np.int16]
 
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2  # the Huffman-coded DCT processes of T.81
 _SCAN_HEADER = re.compile(rb"\xff\xda\x00[\x08\x0a\x0c\x0e]([\x01-\x04])")
-# jpeglib keeps the state of a reader in C globals.
+# jpeglib keeps markers in C globals, and 50 of them: one reader at a time, and nothing that would make it keep many.
 _JPEGLIB_LOCK = threading.Lock()
+_MAX_LATE_SEGMENTS = 40
+_APPLICATION_OR_COMMENT = re.compile(rb"\xff[\xe0-\xef\xfe]")
 
 
 class NotProjectable(Exception):
@@ -83,6 +85,9 @@ def read_layout(jpeg: bytes, *, source: str) -> Layout:
         raise NotProjectable("the header does not say the size")
     if not _is_complete(jpeg, markers):
         raise NotProjectable("the last scans are missing")
+    late_segments = _APPLICATION_OR_COMMENT.findall(jpeg, _end_of_segments(markers), markers.end)
+    if len(late_segments) > _MAX_LATE_SEGMENTS:
+        raise NotProjectable("there are too many comments between the scans")
     return Layout(frame.height, frame.width, _components(markers), markers.color_space == "RGB")
 
 
@@ -103,13 +108,16 @@ def _components(markers: JpegMarkers) -> tuple[Component, ...]:
     return tuple(components)
 
 
+def _end_of_segments(markers: JpegMarkers) -> int:
+    """Where the last segment that may hold anything, even a thumbnail's scans, ends before the first scan."""
+    return max((end for *_, end in markers.segments), default=0)
+
+
 def _is_complete(jpeg: bytes, markers: JpegMarkers) -> bool:
     """Whether the scans bring every coefficient to its last bit (T.81 G.1.1.1: successive approximation)."""
-    frame: Frame = markers.frame
+    frame = markers.frame
     missing = {component.identifier: np.ones(64, bool) for component in frame.components}
-    # Embedded thumbnails have scans, too: look behind the application segments.
-    behind = max((end for *_, end in markers.segments), default=0)
-    for match in _SCAN_HEADER.finditer(jpeg, behind, markers.end):
+    for match in _SCAN_HEADER.finditer(jpeg, _end_of_segments(markers), markers.end):
         count, start = match[1][0], match.end()
         parameters = jpeg[start + 2 * count : start + 2 * count + 3]
         if len(parameters) < 3:
@@ -129,12 +137,21 @@ def read_coefficients(jpeg: bytes, layout: Layout, *, source: str) -> list[Indic
     """
     hint = "switch the consistency with the bitstream off for this file"
     try:
-        planes = _read_with_jpeglib(jpeg, len(layout.components))
+        planes = _read_with_jpeglib(_without_segments(jpeg, source), len(layout.components))
     except Exception as error:  # anything that a C library's wrapper may raise on a file that it dislikes
         raise DecodeError(f"the DCT coefficients cannot be read ({error})", source=source, hint=hint) from error
     if [plane.shape for plane in planes] != [(*component.grid, 8, 8) for component in layout.components]:
         raise DecodeError("the number of DCT blocks is not what the header says", source=source, hint=hint)
     return planes
+
+
+def _without_segments(jpeg: bytes, source: str) -> bytes:
+    """The file without application segments and comments, which may be many and large, and mean nothing here."""
+    kept, position = [], 0
+    for _, start, _, end in read_markers(jpeg, source=source).segments:
+        kept.append(jpeg[position:start])
+        position = end
+    return b"".join([*kept, jpeg[position:]])
 
 
 def _read_with_jpeglib(jpeg: bytes, num_components: int) -> list[Indices]:

@@ -29,7 +29,7 @@ def _orthonormal_dct() -> Array:
 
 
 DCT = np.ascontiguousarray(_orthonormal_dct())
-_AT_REST = 1e-4  # code values
+_AT_REST = 1e-5  # code values
 INVERSE_DCT = np.ascontiguousarray(DCT.T)
 
 
