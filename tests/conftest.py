@@ -1,36 +1,65 @@
-"""A tiny random model that every test can afford."""
+"""What the tests share: a tiny random model, and JPEG files made from one of scikit-image's photos."""
 
 from __future__ import annotations
 
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from skimage import data
+from tiny_model import make_tiny_checkpoint
 
-from enhance.diffusion.thresholds import RateTable
-from enhance.models.checkpoint import Checkpoint
-from enhance.models.unet import Denoiser, UNetConfig
+from enhance.models.checkpoint import Checkpoint, save_checkpoint
+
+JpegFactory = Callable[..., bytes]
 
 
-def make_tiny_checkpoint(seed: int = 0) -> Checkpoint:
-    """An untrained JPEG model of some thousand parameters, whose every input matters to its output."""
-    config = UNetConfig(
-        widths=(8, 8, 8, 8), encoder_blocks=(1, 1, 1), middle_blocks=1, decoder_blocks=(1, 1, 1), embedding=16
-    )
-    generator = torch.Generator().manual_seed(seed)
-    denoiser = Denoiser(config).eval().requires_grad_(False)
-    for parameter in denoiser.parameters():
-        # New networks are zero where they add to the identity; an output of order one tests more.
-        fan_in = parameter[0].numel() if parameter.ndim > 1 else 4
-        parameter.copy_(torch.randn(parameter.shape, generator=generator) * (2 / fan_in) ** 0.5)
-    return Checkpoint(
-        denoiser=denoiser,
-        residual_scale=RateTable((10.0, 90.0), (0.1, 0.03)),
-        threshold=RateTable((10.0, 90.0), (4.0, 5.0)),
-        name="tiny",
-        sha256="0" * 64,
-    )
+@pytest.fixture(scope="session", autouse=True)
+def few_threads() -> None:
+    """The pictures are small: more threads only wait for each other."""
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint() -> Checkpoint:
     """See `make_tiny_checkpoint`; shared, so not to be changed."""
     return make_tiny_checkpoint()
+
+
+@pytest.fixture(scope="session")
+def tiny_model_file(tiny_checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `tiny_checkpoint`, for `--model`."""
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_checkpoint(tiny_checkpoint, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def jpeg_bytes() -> JpegFactory:
+    """Makes JPEG files: `jpeg_bytes(quality=20, size=(width, height), mode="RGB", **options for Pillow)`."""
+    photo = Image.fromarray(np.ascontiguousarray(data.astronaut()[40:136, 170:298]))  # 128x96
+
+    def make(quality: int = 20, size: tuple[int, int] = photo.size, mode: str = "RGB", **options: Any) -> bytes:
+        stream = io.BytesIO()
+        photo.convert(mode).resize(size).save(stream, "JPEG", quality=quality, **options)
+        return stream.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path, jpeg_bytes: JpegFactory) -> Path:
+    """A folder with a.jpg, b.jpeg, sub/c.jpg and the text file readme.txt."""
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(jpeg_bytes(10))
+    (folder / "b.jpeg").write_bytes(jpeg_bytes(30, size=(50, 34)))
+    (folder / "sub" / "c.jpg").write_bytes(jpeg_bytes(50, mode="L"))
+    (folder / "readme.txt").write_text("holiday", encoding="utf-8")
+    return folder
