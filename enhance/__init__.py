@@ -1,3 +1,61 @@
-"""Receiver-side enhancement of JPEG and VVC pictures."""
+"""Receiver-side enhancement of JPEG and VVC pictures.
+
+    import enhance
+    better = enhance.enhance("photo.jpg")       # a PIL image
+    better.save("photo.png")
+
+Everything is imported on first use, so that `import enhance` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from enhance.codecs.base import decode
+    from enhance.enhancer import Enhanced, Enhancer, enhance
+    from enhance.errors import (
+        DecodeError,
+        DeviceError,
+        EnhanceError,
+        OutputError,
+        UnsupportedImageError,
+        UsageError,
+        WeightsError,
+    )
+    from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord, Metadata
+    from enhance.knobs import Knobs
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "enhance.codecs.base": ("decode",),
+    "enhance.enhancer": ("Enhanced", "Enhancer", "enhance"),
+    "enhance.errors": (
+        "DecodeError", "DeviceError", "EnhanceError", "OutputError", "UnsupportedImageError", "UsageError",
+        "WeightsError",
+    ),
+    "enhance.images": ("DecodedImage", "EnhancedImage", "EnhancementRecord", "Metadata"),
+    "enhance.knobs": ("Knobs",),
+}  # fmt: skip
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "DecodeError", "DecodedImage", "DeviceError", "EnhanceError", "Enhanced", "EnhancedImage", "EnhancementRecord",
+    "Enhancer", "Knobs", "Metadata", "OutputError", "UnsupportedImageError", "UsageError", "WeightsError",
+    "__version__", "decode", "enhance",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Public names come from their modules when they are first asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

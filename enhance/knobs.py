@@ -145,7 +145,8 @@ class Knobs:
         """
         mode = self.mode or ("perceptual" if (self.steps or 1) > 1 or self.perception else "fidelity")
         settings = settings or {}
-        defaults = {name: settings.get(name, value) for name, value in _COMMON.items()} | {"steps": 1, "perception": 0.0}
+        defaults: dict[str, Any] = {"steps": 1, "perception": 0.0}
+        defaults |= {name: settings.get(name, value) for name, value in _COMMON.items()}
         if mode != "fidelity":
             defaults |= _DEFAULTS[mode] | dict(settings.get("modes", {}).get(mode, {}))
         names = ("steps", "perception", "start", "init", "sampler", "eta")

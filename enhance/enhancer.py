@@ -1,0 +1,278 @@
+"""The enhancer: the one place where decoder, network, sampler and projection meet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from enhance import runtime
+from enhance.codecs.jpeg_rate import JpegRate
+from enhance.diffusion.noise import NoiseField
+from enhance.errors import DecodeError, UsageError, WeightsError
+from enhance.images import Consistency, DecodedImage, EnhancedImage, EnhancementRecord, Pixels, Rate
+from enhance.knobs import Knobs, Sampling
+from enhance.models.checkpoint import Checkpoint, load_checkpoint
+from enhance.reconstruction import Values, reconstruct
+from enhance.residual import Residual, sample_residual, state_bytes, state_dtype
+from enhance.sources import Opened, open_source
+from enhance.tiled_denoiser import TiledDenoiser
+from enhance.writer import OutputFormat, write_image
+
+_LOG = logging.getLogger(__name__)
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+# 100 megapixels are promised within 2 GiB beyond the decoded image; what is left is for torch itself and for bands.
+_CEILING = 1800 * 2**20
+_SMALLEST_BUDGET = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """What a call of the enhancer gives.
+
+    Attributes:
+        image: the result, of the same kind as the source; a PIL image for a path.
+        records: what was done, one for each image (several for a batch of tensors).
+    """
+
+    image: Any
+    records: tuple[EnhancementRecord, ...]
+
+    @property
+    def record(self) -> EnhancementRecord:
+        """What was done to the first image."""
+        return self.records[0]
+
+
+class Enhancer:
+    """Makes decoded pictures look like their originals again. Safe to use from several threads at a time.
+
+    Args:
+        model: a checkpoint or its path; by default the one that ships for each codec, loaded when it is first needed.
+        device: "auto", "cpu", "cuda", "cuda:N", "mps".
+        dtype: arithmetic of the network: "float32", "bfloat16", or "auto" for what the device is fast at.
+        threads: CPU threads of the whole process; None leaves them alone.
+
+    Raises:
+        DeviceError: the device is missing.
+        UsageError: there is no such device or dtype.
+        WeightsError: the checkpoint is missing, damaged, or does not fit.
+    """
+
+    def __init__(
+        self,
+        model: Checkpoint | str | os.PathLike[str] | None = None,
+        *,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype = "auto",
+        threads: int | None = None,
+    ) -> None:
+        runtime.set_threads(threads)
+        self.device = runtime.select_device(device)
+        self.dtype = runtime.select_dtype(dtype, self.device)
+        self._lock = threading.Lock()
+        self._shipped: dict[str, Checkpoint] = {}
+        self._own: Checkpoint | None = None
+        if model is not None:
+            self._own = self._place(model if isinstance(model, Checkpoint) else load_checkpoint(model))
+
+    def checkpoint(self, codec: str) -> Checkpoint:
+        """The model for a codec, on the device. Raises WeightsError where there is none."""
+        if self._own is not None:
+            if self._own.codec != codec:
+                raise WeightsError(f"the model {self._own.name!r} is for {self._own.codec}, not for {codec}")
+            return self._own
+        with self._lock:
+            if codec not in self._shipped:
+                self._shipped[codec] = self._place(load_checkpoint(WEIGHTS / f"{codec}.safetensors"))
+            return self._shipped[codec]
+
+    def _place(self, checkpoint: Checkpoint) -> Checkpoint:
+        checkpoint.denoiser.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return checkpoint
+
+    def run(self, decoded: DecodedImage, knobs: Knobs | None = None) -> EnhancedImage:
+        """Enhances one decoded image.
+
+        Args:
+            decoded: from a decoder; not changed.
+            knobs: the user's choices.
+
+        Returns:
+            pixels of the same shape and dtype, and the record of what was done.
+
+        Raises:
+            WeightsError: there is no usable model for the codec.
+            DeviceError: out of memory.
+        """
+        knobs = knobs or Knobs()
+        began = time.perf_counter()
+        rate, overridden, notes = _choose_rate(decoded, knobs)
+        model = self.checkpoint(rate.codec)
+        sampling = knobs.resolve(model.sampling.to_dict())
+        scale, threshold = model.residual_scale(rate.level), model.threshold(rate.level)
+        consistency = decoded.consistency if knobs.consistent else None
+        if consistency is not None and overridden:
+            consistency = None
+            notes += ("not projected onto the file's own intervals: the quality was overridden",)
+        denoise = None
+        if knobs.strength == 0:
+            pixels, consistency = decoded.pixels.copy(), None
+        else:
+            with torch.inference_mode():
+                denoise = self._denoise(decoded, rate, model, sampling, knobs.tile)
+                residual = sample_residual(denoise, sampling, NoiseField(int(knobs.seed)), threshold)
+                notes += denoise.notes
+                pixels, consistency, more = _apply(decoded, residual, knobs.strength * scale, consistency)
+                notes += more
+        record = EnhancementRecord(
+            codec=rate.codec,
+            rate=rate.describe(),
+            rate_overridden=overridden,
+            steps=sampling.evaluations if denoise else 0,
+            sampler=sampling.name,
+            perception=0.0 if sampling.one_step else float(sampling.perception),
+            strength=float(knobs.strength),
+            seed=int(knobs.seed),
+            threshold=threshold,
+            residual_scale=scale,
+            consistent=consistency is not None,
+            model=f"{model.name} {model.sha256[:12]}".strip(),
+            device=str(self.device),
+            dtype=str(self.dtype).removeprefix("torch."),
+            tile=denoise.plan.tile if denoise else 0,
+            seconds=time.perf_counter() - began,
+            notes=decoded.notes + notes,
+        )
+        return EnhancedImage(pixels, record, decoded.metadata, decoded.source)
+
+    def _denoise(
+        self, decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, tile: int | str
+    ) -> TiledDenoiser:
+        budget = int(0.6 * runtime.free_memory(self.device))
+        if self.device.type == "cpu":
+            budget = min(budget, _CEILING) - state_bytes(decoded.height, decoded.width, sampling)
+        return TiledDenoiser(
+            model.denoiser,
+            decoded.pixels,
+            rate.conditioning(),
+            device=self.device,
+            dtype=self.dtype,
+            tile=tile,
+            state_dtype=state_dtype(decoded.height, decoded.width),
+            budget=max(budget, _SMALLEST_BUDGET),
+        )
+
+    def __call__(
+        self,
+        source: Any,
+        *,
+        output: str | os.PathLike[str] | None = None,
+        format: str | None = None,
+        overwrite: bool = False,
+        **knobs: Any,
+    ) -> Enhanced:
+        """Enhances whatever holds a decoded or a compressed picture.
+
+        Args:
+            source: the path or the bytes of a file, an open binary file, a PIL image, an array (uint8 or uint16;
+                [H, W], [H, W, 1], [H, W, 3] RGB or [H, W, 4] with alpha), or a float tensor (NCHW or CHW, RGB in
+                [0, 1], each image enhanced as if alone). Only files and PIL images that `Image.open` made from a JPEG
+                know how they were compressed; for the others `quality` must be given.
+            output: also write the result there (one image only).
+            format: "png", "jpeg", "webp" or "tiff": of `output` (by default what its extension says), and of the bytes
+                that bytes give (by default PNG).
+            overwrite: replace an `output` that exists; the source itself is never replaced.
+            **knobs: as in `Knobs`.
+
+        Returns:
+            the result in the same kind as the source (a PIL image for a path), and what was done.
+
+        Raises:
+            EnhanceError: see `errors`; each names its source, the reason and a way out.
+        """
+        settings = Knobs(**knobs)
+        opened = open_source(source, quality=settings.quality, format=format)
+        if output is not None:
+            _check_output(opened, output, format)
+        enhanced = [self.run(image, settings) for image in opened.images]
+        if output is not None:
+            write_image(enhanced[0], output, fmt=format, overwrite=overwrite)
+        return Enhanced(opened.restore(enhanced), tuple(image.record for image in enhanced))
+
+
+def _check_output(opened: Opened, output: str | os.PathLike[str], format: str | None) -> None:
+    """Refuses what could not be written anyway, before any work is done."""
+    if len(opened.images) != 1:
+        raise UsageError(f"{len(opened.images)} images cannot be written to one output")
+    if opened.has_alpha:
+        raise UsageError("an image with an alpha channel is not written", hint="save the image that is returned")
+    if format is None:
+        OutputFormat.from_path(output)
+
+
+def _choose_rate(decoded: DecodedImage, knobs: Knobs) -> tuple[Rate, bool, tuple[str, ...]]:
+    """The rate to condition on, whether it replaces the file's own, and notes."""
+    rate = decoded.rate
+    notes: tuple[str, ...] = ()
+    if rate.codec != "vvc" and knobs.qp is not None:
+        notes = (f"qp is for VVC, and was not used for this {rate.codec} image",)
+    if rate.codec != "jpeg" or knobs.quality is None:
+        return rate, False, notes
+    chosen = JpegRate.from_quality(knobs.quality)
+    if decoded.is_gray:
+        chosen = JpegRate(chosen.quality, chosen.luma, chosen.luma)
+    if chosen.describe() == rate.describe():
+        return rate, False, notes
+    return chosen, True, notes
+
+
+def _apply(
+    decoded: DecodedImage, residual: Residual, scale: float, consistency: Consistency | None
+) -> tuple[Pixels, Consistency | None, tuple[str, ...]]:
+    """The pixels, the projection that was really applied, and notes."""
+
+    def change(rows: slice) -> Values:
+        # From [-1, 1] to code values: 255 / 2.
+        values = residual.rows(rows, decoded.width).mul_(scale * 127.5)
+        found: Values = (values.mean(dim=2) if decoded.is_gray else values).numpy()
+        return found
+
+    try:
+        return reconstruct(decoded.pixels, change, consistency), consistency, ()
+    except DecodeError as error:
+        _LOG.warning("%s: %s", decoded.source, error)
+        return reconstruct(decoded.pixels, change), None, (f"not projected: {error.reason}",)
+
+
+@lru_cache(maxsize=4)
+def _shared_enhancer(model: str | None, device: str, dtype: str) -> Enhancer:
+    return Enhancer(model, device=device, dtype=dtype)
+
+
+def enhance(
+    source: Any,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    output: str | os.PathLike[str] | None = None,
+    format: str | None = None,
+    overwrite: bool = False,
+    **knobs: Any,
+) -> Any:
+    """Enhances a picture in one line; the model is loaded once and kept.
+
+    Arguments, result and errors as in `Enhancer` and `Enhancer.__call__`; only the image is returned.
+    """
+    shared = _shared_enhancer(None if model is None else os.fspath(model), device, dtype)
+    return shared(source, output=output, format=format, overwrite=overwrite, **knobs).image

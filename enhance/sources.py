@@ -1,0 +1,194 @@
+"""What users hold in their hands, as decoded images, and back into the same kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from enhance.codecs.base import decode
+from enhance.codecs.jpeg_rate import JpegRate
+from enhance.errors import UnsupportedImageError, UsageError
+from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels
+from enhance.metadata import carry_over, read_orientation
+from enhance.reconstruction import code_values
+from enhance.writer import OutputFormat, encode_image
+
+Restore = Callable[[Sequence[EnhancedImage]], Any]
+
+_NO_FILE = "no projection onto the bitstream: only files bring theirs along"
+# Modes without loss in Pillow's conversion to the second one; LA and RGBA keep their alpha beside the pixels.
+_MODES = {
+    "L": "L", "1": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "P": "RGB",
+    "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source as decoded images.
+
+    Attributes:
+        images: one; for tensors as many as the batch has.
+        restore: makes the source's kind of the enhanced images.
+        has_alpha: True if `restore` adds an alpha channel, which the enhanced images alone do not have.
+    """
+
+    images: tuple[DecodedImage, ...]
+    restore: Restore
+    has_alpha: bool = False
+
+
+def open_source(source: Any, *, quality: int | None = None, format: str | None = None) -> Opened:
+    """Decodes or converts a source.
+
+    Args:
+        source: see `Enhancer.__call__`.
+        quality: JPEG quality 1-100 for sources that do not tell.
+        format: of the bytes that bytes and binary files give; PNG by default.
+
+    Raises:
+        UsageError: the source is of no known kind, or does not tell its rate.
+        DecodeError, UnsupportedImageError: see `codecs.base.decode`.
+    """
+    if isinstance(source, Image.Image):
+        return _open_pil(source, quality)
+    if isinstance(source, np.ndarray):
+        return _open_array(source, quality)
+    if isinstance(source, torch.Tensor):
+        return _open_tensor(source, quality)
+    if isinstance(source, (str, os.PathLike)):
+        return Opened((decode(source),), lambda enhanced: to_pil(enhanced[0]))
+    if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
+        chosen = OutputFormat.from_name(format or "png")
+        return Opened((decode(source),), lambda enhanced: encode_image(enhanced[0], chosen))
+    kinds = "a path, bytes, a binary file, a PIL image, an array or a tensor"
+    raise UsageError(f"a {type(source).__name__} cannot be enhanced", hint=f"pass {kinds}")
+
+
+def to_pil(image: EnhancedImage) -> Image.Image:
+    """A PIL image of mode L or RGB, 8 bits, not rotated; EXIF, ICC profile, XMP and resolution are in its `info`."""
+    pixels = image.pixels
+    if pixels.dtype != np.uint8:
+        pixels = np.clip(np.rint(code_values(pixels)), 0, 255).astype(np.uint8)
+    result = Image.fromarray(np.ascontiguousarray(pixels))
+    height, width = pixels.shape[:2]
+    carried = carry_over(image.metadata, width=width, height=height, apply_orientation=False, source=image.source)
+    for name in ("exif", "icc_profile", "xmp", "comment", "dpi"):
+        value = getattr(carried, name)
+        if value is not None:
+            result.info[name] = value
+    return result
+
+
+def _rate(quality: int | None, is_gray: bool, kind: str) -> JpegRate:
+    if quality is None:
+        hint = "pass quality=1..100 as the JPEG was saved with, or the JPEG file itself"
+        raise UsageError(f"{kind} does not tell how it was compressed", hint=hint)
+    rate = JpegRate.from_quality(quality)
+    return JpegRate(rate.quality, rate.luma, rate.luma) if is_gray else rate
+
+
+def _open_pil(image: Image.Image, quality: int | None) -> Opened:
+    if image.mode not in _MODES:
+        raise UnsupportedImageError(f"a PIL image of mode {image.mode}", hint="convert it to L, RGB or RGBA first")
+    if 0 in image.size:
+        raise UsageError("the image has no pixels")
+    mode = "RGBA" if image.mode == "P" and "transparency" in image.info else _MODES[image.mode]
+    metadata = _pil_metadata(image, keeps_profile=_MODES[image.mode][0] == image.mode[0])
+    converted = image if image.mode == mode else image.convert(mode)
+    alpha = converted.getchannel("A") if mode in ("LA", "RGBA") else None
+    pixels = np.array(converted.convert("L" if mode in ("L", "LA") else "RGB"))
+    # A JPEG from Image.open; an edited copy has lost its tables in Pillow, too.
+    rate = _pil_rate(image) or _rate(quality, pixels.ndim == 2, "this PIL image")
+    name = getattr(image, "filename", "") or "<PIL image>"
+    decoded = DecodedImage(pixels, rate, metadata, source=os.fspath(name), notes=(_NO_FILE,))
+
+    def restore(enhanced: Sequence[EnhancedImage]) -> Image.Image:
+        result = to_pil(enhanced[0])
+        if alpha is not None:
+            result.putalpha(alpha)
+        return result
+
+    return Opened((decoded,), restore, alpha is not None)
+
+
+def _pil_rate(image: Image.Image) -> JpegRate | None:
+    tables: dict[int, Sequence[int]] = getattr(image, "quantization", None) or {}
+    layers: list[tuple[Any, ...]] = getattr(image, "layer", None) or []  # (identifier, h, v, table) per component
+    if not tables:
+        return None
+    numbers = [layer[3] for layer in layers[:2]] or sorted(tables)[:2]
+    if any(number not in tables for number in numbers):
+        return None
+    # Pillow gives them in natural order since 8.3.
+    luma, *chroma = (np.asarray(tables[number]).reshape(8, 8) for number in numbers)
+    return JpegRate.from_tables(luma, chroma[0] if chroma and image.mode != "L" else None)
+
+
+def _pil_metadata(image: Image.Image, keeps_profile: bool) -> Metadata:
+    exif, xmp = image.info.get("exif"), image.info.get("xmp")
+    exif = exif if not exif or exif.startswith(b"Exif\0\0") else b"Exif\0\0" + exif
+    xmp = xmp if isinstance(xmp, bytes) else None
+    comment, dpi = image.info.get("comment"), image.info.get("dpi")
+    return Metadata(
+        exif=exif,
+        icc_profile=image.info.get("icc_profile") if keeps_profile else None,
+        xmp=xmp,
+        comment=comment if isinstance(comment, bytes) else None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+        orientation=read_orientation(exif, xmp),
+    )
+
+
+def _open_array(array: Pixels, quality: int | None) -> Opened:
+    channels = 1 if array.ndim == 2 else array.shape[2] if array.ndim == 3 else 0
+    if array.dtype not in (np.uint8, np.uint16) or channels not in (1, 3, 4):
+        kind = f"an array of shape {array.shape} and dtype {array.dtype}"
+        raise UsageError(f"{kind} is not a picture", hint="pass uint8 [H, W, 3] RGB, [H, W, 4] or [H, W]")
+    if 0 in array.shape:
+        raise UsageError("the array has no pixels")
+    pixels = array.reshape(array.shape[:2]) if channels == 1 else array[..., :3]
+    decoded = _plain(pixels, quality, "<array>", "an array")
+
+    def restore(enhanced: Sequence[EnhancedImage]) -> Pixels:
+        result = enhanced[0].pixels.reshape(pixels.shape)
+        return np.concatenate([result, array[..., 3:]], axis=2) if channels == 4 else result.reshape(array.shape)
+
+    return Opened((decoded,), restore, channels == 4)
+
+
+def _open_tensor(tensor: torch.Tensor, quality: int | None) -> Opened:
+    if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3, 4) or not tensor.is_floating_point():
+        kind = f"a tensor of shape {list(tensor.shape)} and dtype {str(tensor.dtype).removeprefix('torch.')}"
+        raise UsageError(f"{kind} is not a picture", hint="pass a float tensor [N, 3, H, W], RGB in [0, 1]")
+    if 0 in tensor.shape[-2:]:
+        raise UsageError("the tensor has no pixels")
+    values = tensor.detach().to("cpu", torch.float32).reshape(-1, *tensor.shape[-3:])
+    if not torch.isfinite(values).all():
+        raise UsageError("the tensor has values that are not finite")
+    channels = values.shape[1]
+    colour = values[:, :3].permute(0, 2, 3, 1).contiguous().numpy()
+    images = tuple(
+        _plain(pixels[..., 0] if channels == 1 else pixels, quality, f"<tensor {index}>", "a tensor")
+        for index, pixels in enumerate(colour)
+    )
+
+    def restore(enhanced: Sequence[EnhancedImage]) -> torch.Tensor:
+        result = values.clone()
+        for target, image in zip(result, enhanced, strict=True):
+            target[:3] = torch.from_numpy(image.pixels.reshape(*values.shape[-2:], -1)).permute(2, 0, 1)
+        return result.reshape(tensor.shape).to(tensor.device, tensor.dtype)
+
+    return Opened(images, restore, channels == 4)
+
+
+def _plain(pixels: Pixels, quality: int | None, source: str, kind: str) -> DecodedImage:
+    rate = _rate(quality, pixels.ndim == 2, kind)
+    return DecodedImage(pixels, rate, source=source, notes=(_NO_FILE,))
+

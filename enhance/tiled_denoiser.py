@@ -1,0 +1,166 @@
+"""The network over a whole picture: tile by tile, on any device, within a budget of memory."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from enhance import runtime
+from enhance.errors import DeviceError, WeightsError
+from enhance.images import Pixels
+from enhance.reconstruction import white_level
+from enhance.tiling import Box, Tile, TilePlan, crop_padded, padded
+
+# Bytes that the network needs for one pixel of a window and one channel per pixel at its widest level, measured as peak
+# resident memory on windows of 768 and 1152 pixels (540 and 350 bytes a pixel at 16 channels), and rounded up.
+_BYTES = {torch.float32: 38, torch.bfloat16: 24}
+
+
+class WindowNetwork(Protocol):
+    """What is asked of a network; `enhance.models.unet.Denoiser` is one.
+
+    A `channels_per_pixel` may say how many activations it has per pixel at its widest level; 16 if it does not.
+    """
+
+    @property
+    def stride(self) -> int: ...
+
+    @property
+    def receptive_radius(self) -> int: ...
+
+    def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor: ...
+
+
+class TiledDenoiser:
+    """Predicts the residual of one picture; satisfies `enhance.diffusion.sampler.Denoise`.
+
+    The state and the prediction cover the picture padded to multiples of the network's stride, [3, H', W'], and stay on
+    the CPU; only windows travel to the device.
+
+    Args:
+        network: already on `device`.
+        pixels: [H, W, 3] or [H, W]; uint8, uint16 or float32 in [0, 1], as in `DecodedImage`.
+        conditioning: [F], `Rate.conditioning()`.
+        tile: side of the tiles; 0: one piece; "auto": the fewest that fit into `budget` bytes.
+        device, dtype: where and in which arithmetic the network is computed (float32 or bfloat16).
+        state_dtype: of the state and the prediction.
+        budget: bytes for one window, used with "auto".
+
+    Attributes:
+        plan: the tiles; smaller ones after the device ran out of memory, which does not change the result.
+        notes: what the user should know, one line each.
+    """
+
+    def __init__(
+        self,
+        network: WindowNetwork,
+        pixels: Pixels,
+        conditioning: np.ndarray,
+        *,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        tile: int | str = "auto",
+        state_dtype: torch.dtype = torch.float32,
+        budget: int = 2**30,
+    ) -> None:
+        self._network, self._pixels = network, pixels
+        self._device, self._dtype = device, dtype
+        self._conditioning = torch.from_numpy(np.array(conditioning, np.float32)).to(device)[None]
+        height, width = pixels.shape[:2]
+        stride, radius = network.stride, network.receptive_radius
+        if isinstance(tile, str):
+            max_pixels = budget // bytes_per_pixel(network, dtype)
+            self.plan = TilePlan.within(height, width, max_pixels, radius, stride)
+        else:
+            self.plan = TilePlan.with_tiles(height, width, tile, radius, stride)
+        self.shape = (3, padded(height, stride), padded(width, stride))
+        self.state_dtype = state_dtype
+        self._prediction: Tensor | None = None
+        self._repeated = 0
+
+    @property
+    def prediction(self) -> Tensor:
+        """The array that every call fills and returns, [3, H', W']."""
+        if self._prediction is None:
+            self._prediction = torch.empty(self.shape, dtype=self.state_dtype)
+        return self._prediction
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self._repeated:
+            return ()
+        return (f"{self._repeated} tile(s) computed in float32: bfloat16 gave a value that is not finite",)
+
+    def __call__(self, r_t: Tensor | None, t: float) -> Tensor:
+        """Predicts r0 for the whole padded picture.
+
+        Args:
+            r_t: state [3, H', W']; None at t = 1, where the network ignores it.
+            t: noise level, 0 to 1.
+
+        Returns:
+            [3, H', W']; the next call overwrites it.
+
+        Raises:
+            DeviceError: out of memory with the smallest tiles.
+            WeightsError: the prediction is not finite in float32 either.
+        """
+        while True:
+            try:
+                for tile in self.plan:
+                    rows, columns = tile.core.slices
+                    self.prediction[:, rows, columns] = self._core(tile, r_t, t)
+                return self.prediction
+            except (RuntimeError, MemoryError) as error:
+                if not runtime.is_out_of_memory(error):
+                    raise
+                smaller = self.plan.smaller()
+                if smaller is None:
+                    raise DeviceError(
+                        f"out of memory on {self._device} with the smallest tiles",
+                        hint="close other programs" + (", or use --device cpu" if self._device.type != "cpu" else ""),
+                    ) from error
+            # Outside of the handler: the error holds the frames, and with them the arrays, that did not fit.
+            self.plan = smaller
+            runtime.release_cached_memory(self._device)
+
+    def _core(self, tile: Tile, r_t: Tensor | None, t: float) -> Tensor:
+        rows, columns = tile.window.slices
+        base = self._base(tile.window)
+        state = torch.zeros_like(base) if r_t is None else self._to_device(r_t[:, rows, columns])
+        core = (0, slice(None), *tile.core.inside(tile.window).slices)
+        prediction = self._evaluate(state, base, t, self._dtype)[core]
+        if not torch.isfinite(prediction).all() and self._dtype != torch.float32:
+            self._repeated += 1
+            prediction = self._evaluate(state, base, t, torch.float32)[core]
+        if not torch.isfinite(prediction).all():
+            raise WeightsError("the network's prediction is not finite", hint="the checkpoint is damaged")
+        return prediction.cpu()
+
+    def _evaluate(self, state: Tensor, base: Tensor, t: float, dtype: torch.dtype) -> Tensor:
+        time = torch.full((1,), t, device=self._device)
+        low = dtype != torch.float32
+        # Disabled explicitly, so that a caller's own autocast does not decide for us.
+        with torch.autocast(self._device.type, dtype=dtype if low else None, enabled=low):
+            return self._network(state, base, time, self._conditioning).float()
+
+    def _base(self, window: Box) -> Tensor:
+        """A window of the decoded picture, [1, 3, h, w] in [-1, 1]."""
+        crop = crop_padded(self._pixels, window)
+        values = torch.from_numpy(np.array(crop if crop.dtype == np.uint8 else crop.astype(np.float32)))
+        if values.ndim == 2:
+            values = values[..., None].expand(-1, -1, 3)
+        return self._to_device(values.permute(2, 0, 1)).mul_(2 / white_level(crop.dtype)).sub_(1)
+
+    def _to_device(self, values: Tensor) -> Tensor:
+        moved = values.to(self._device)[None]
+        # `copy`: the result is changed in place, and must never be the state itself.
+        return moved.to(torch.float32, memory_format=torch.channels_last, copy=True)
+
+
+def bytes_per_pixel(network: WindowNetwork, dtype: torch.dtype) -> int:
+    """Memory that a window takes while the network works on it."""
+    return int(_BYTES[dtype] * getattr(network, "channels_per_pixel", 16))
