@@ -166,7 +166,7 @@ def _without_metadata(data: bytes, markers: JpegMarkers) -> bytes:
     for marker, start, _, end in markers.segments:
         if marker not in (APP0, APP14):
             pieces.append(data[kept_to:start])
-            kept_to = end
+            kept_to = data.index(b"\xff", end)  # what a wrong length left over; a scan follows, so there is a marker
     return b"".join((*pieces, data[kept_to : markers.end]))
 
 
