@@ -28,6 +28,11 @@ from enhance.models.checkpoint import Checkpoint, save_checkpoint
 SAMPLES = Knobs(steps=4, perception=0.7)
 
 
+@pytest.fixture(scope="module")
+def enhancer(tiny_checkpoint: Checkpoint) -> Enhancer:
+    return Enhancer(tiny_checkpoint, device="cpu", dtype="float32")
+
+
 def jpeg(pixels: Pixels, quality: int = 15, **options: Any) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality, **options)

@@ -1,12 +1,10 @@
-"""A tiny random model, and an enhancer that uses it."""
+"""A tiny random model that every test can afford."""
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from enhance.diffusion.thresholds import RateTable
-from enhance.enhancer import Enhancer
 from enhance.models.checkpoint import Checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
 
@@ -30,15 +28,3 @@ def make_tiny_checkpoint(seed: int = 0) -> Checkpoint:
         name="tiny",
         sha256="0" * 64,
     )
-
-
-@pytest.fixture(scope="session")
-def tiny_checkpoint() -> Checkpoint:
-    """See `make_tiny_checkpoint`; shared, so not to be changed."""
-    return make_tiny_checkpoint()
-
-
-@pytest.fixture(scope="session")
-def enhancer(tiny_checkpoint: Checkpoint) -> Enhancer:
-    """On the CPU, in float32."""
-    return Enhancer(tiny_checkpoint, device="cpu", dtype="float32")
