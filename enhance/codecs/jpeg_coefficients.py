@@ -80,7 +80,8 @@ def read_layout(jpeg: bytes, *, source: str) -> Layout:
     if frame.precision != 8:
         raise NotProjectable(f"files of {frame.precision} bits per sample are not supported")
     if len(frame.components) not in (1, 3):
-        raise NotProjectable(f"{markers.color_space} files are not supported")
+        kind = markers.color_space if len(frame.components) == 4 else f"{len(frame.components)}-component"
+        raise NotProjectable(f"{kind} files are not supported")
     if not frame.height or not frame.width:
         raise NotProjectable("the header does not say the size")
     if not _is_complete(jpeg, markers):
@@ -139,7 +140,7 @@ def read_coefficients(jpeg: bytes, layout: Layout, *, source: str) -> list[Indic
     try:
         planes = _read_with_jpeglib(_without_segments(jpeg, source), len(layout.components))
     except Exception as error:  # anything that a C library's wrapper may raise on a file that it dislikes
-        raise DecodeError(f"the DCT coefficients cannot be read ({error})", source=source, hint=hint) from error
+        raise DecodeError("libjpeg refuses to read the DCT coefficients", source=source, hint=hint) from error
     if [plane.shape for plane in planes] != [(*component.grid, 8, 8) for component in layout.components]:
         raise DecodeError("the number of DCT blocks is not what the header says", source=source, hint=hint)
     return planes

@@ -16,8 +16,11 @@ What is promised, for images of any size, before anything is rounded or clipped 
   across the right or bottom edge: there are samples beyond the edge with which it does (see `complete_outside`).
 - for any picture that this can be said of, too, the result is no farther from it than the input was: in squared error
   over the luma plane, over the chroma planes in their own grids, and over the full-resolution chroma planes (completed
-  to whole boxes by repeating the last row and column). In blocks across the edge this holds up to the accuracy of
-  an iteration.
+  to whole boxes by repeating the last row and column). In blocks across the edge, to the accuracy of an iteration.
+
+Not promised, but measured: the same in RGB, whose transform to YCbCr is not orthogonal. On LIVE1 (29 images, 4:2:0,
+q 5-95) the mean PSNR of five stand-ins for an enhanced picture fell at no quality; a picture that is as good as a
+network's gains 0.000 dB at q10, 0.011 at q75, 0.10 at q95, a blurred one 0.04, 1.8, 5.9 dB.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from skimage import data
+from skimage import data as photos
 
 from enhance.codecs import jpeg_coefficients, jpeg_dct, jpeg_planes
 from enhance.codecs.jpeg_dct import JpegConsistency, jpeg_consistency
@@ -26,6 +26,9 @@ from enhance.errors import DecodeError, UsageError
 from enhance.images import Consistency
 
 Pixels = npt.NDArray[np.float32]
+
+_photos: Any = photos  # without types
+PHOTO = _photos.astronaut()
 
 SUBSAMPLINGS = ["4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1", "gray"]
 UNUSUAL_FACTORS = [
@@ -39,7 +42,7 @@ slow_examples = settings(max_examples=15, deadline=None)
 
 
 def photo(height: int = 64, width: int = 96, *, gray: bool = False) -> Pixels:
-    crop = data.astronaut()[90 : 90 + height, 170 : 170 + width]
+    crop = PHOTO[90 : 90 + height, 170 : 170 + width]
     return (crop[..., 1] if gray else crop).astype(np.float32)
 
 
