@@ -25,7 +25,7 @@ network's gains 0.000 dB at q10, 0.011 at q75, 0.10 at q95, a blurred one 0.04, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,15 +93,30 @@ class JpegConsistency:
             UsageError: the shape is not the file's.
             DecodeError: the coefficients cannot be read.
         """
+        self._check_shape(pixels.shape, self.layout.height)
         result = np.empty_like(pixels) if out is None else out
-        for rows, components in self._strips(pixels):
-            strip = pixels[rows]
-            changes = []
-            for plane, component, indices in components:
-                change = self._change(planes.box_means(plane, component.ratio), component, indices)
-                changes.append(planes.spread(change, component.ratio, (strip.shape[0], strip.shape[1])))
-            np.add(strip, planes.join_changes(changes, self.layout.is_rgb), out=result[rows])
+        for rows, values in self.project_strips(lambda rows: pixels[rows]):
+            result[rows] = values
         return result
+
+    def project_strips(self, strip: Callable[[slice], Array]) -> Iterator[tuple[slice, Array]]:
+        """Projects an image that is made strip by strip, so that it need not exist as a whole.
+
+        Args:
+            strip: called with rows, once each and from top to bottom; gives them as `project` takes them.
+
+        Returns:
+            the strips without overlap: their rows, and a new array with what `project` gives there.
+
+        Raises:
+            UsageError, DecodeError: as `project` does.
+        """
+        for rows, pixels, parts in self._strips(strip):
+            changes = []
+            for plane, component, indices in parts:
+                change = self._change(planes.box_means(plane, component.ratio), component, indices)
+                changes.append(planes.spread(change, component.ratio, (pixels.shape[0], pixels.shape[1])))
+            yield rows, pixels + planes.join_changes(changes, self.layout.is_rgb)
 
     def quantised_coefficients(self, pixels: Array, rounds: int = 1000) -> list[Indices]:
         """The coefficients that an image's planes quantise to, without any rounding before the DCT.
@@ -115,8 +130,9 @@ class JpegConsistency:
             per component int16 [block rows, block columns, 8, 8], as `coefficients` has them.
         """
         strips: list[list[Indices]] = [[] for _ in self.layout.components]
-        for _, components in self._strips(pixels):
-            for quantised, (plane, component, indices) in zip(strips, components, strict=True):
+        self._check_shape(pixels.shape, self.layout.height)
+        for _, _, parts in self._strips(lambda rows: pixels[rows]):
+            for quantised, (plane, component, indices) in zip(strips, parts, strict=True):
                 samples = planes.box_means(plane, component.ratio)
                 blocks, _, _ = self._completed(samples, component, indices, rounds)
                 steps = component.steps.reshape(64)
@@ -131,24 +147,30 @@ class JpegConsistency:
         """
         return read_coefficients(self.jpeg, self.layout, source=self.source)
 
-    def _strips(self, pixels: Array) -> Iterator[tuple[slice, list[tuple[Array, Component, Indices]]]]:
+    def _check_shape(self, shape: tuple[int, ...], height: int) -> None:
+        expected = (height, self.layout.width, 3)[: 3 if len(self.layout.components) == 3 else 2]
+        if shape != expected:
+            raise UsageError(f"pixels of shape {shape} do not fit a JPEG that needs {expected}")
+
+    def _strips(
+        self, strip: Callable[[slice], Array]
+    ) -> Iterator[tuple[slice, Array, list[tuple[Array, Component, Indices]]]]:
         """Whole MCU rows of an image, each with its planes and their coefficients."""
         layout = self.layout
-        expected = (layout.height, layout.width, 3)[: 3 if len(layout.components) == 3 else 2]
-        if pixels.shape != expected:
-            raise UsageError(f"the image has shape {pixels.shape}, the JPEG {expected}")
         coefficients = self.coefficients()
         mcu = 8 * max(component.ratio[0] for component in layout.components)
         height = mcu * max(1, _STRIP_PIXELS // (mcu * layout.width))
         for top in range(0, layout.height, height):
             rows = slice(top, min(top + height, layout.height))
-            split = planes.split_planes(np.asarray(pixels[rows], np.float32), layout.is_rgb)
+            pixels = np.asarray(strip(rows), np.float32)
+            self._check_shape(pixels.shape, rows.stop - rows.start)
             parts = []
+            split = planes.split_planes(pixels, layout.is_rgb)
             for plane, component, indices in zip(split, layout.components, coefficients, strict=True):
                 rows_per_block = 8 * component.ratio[0]
                 blocks = slice(rows.start // rows_per_block, -(-rows.stop // rows_per_block))
                 parts.append((plane, component, indices[blocks]))
-            yield rows, parts
+            yield rows, pixels, parts
 
     def _change(self, samples: Array, component: Component, indices: Indices) -> Array:
         """T - S: what the projection adds to samples [h, w] of one component, in its own grid."""

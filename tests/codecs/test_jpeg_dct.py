@@ -244,6 +244,9 @@ def test_strips_in_place_and_threads_give_the_same(gray: bool, monkeypatch: pyte
             np.testing.assert_array_equal(result, expected)
     monkeypatch.setattr(jpeg_dct, "_STRIP_PIXELS", 1)
     np.testing.assert_allclose(consistency.project(pixels), expected, atol=1e-3)
+    strips = list(consistency.project_strips(lambda rows: pixels[rows]))
+    assert len(strips) > 1
+    np.testing.assert_allclose(np.concatenate([values for _, values in strips]), expected, atol=1e-3)
     assert consistency.project(pixels, out=pixels) is pixels
     np.testing.assert_allclose(pixels, expected, atol=1e-3)
 
@@ -309,6 +312,8 @@ def test_an_image_of_another_shape_is_refused() -> None:
     for pixels in (photo(gray=True), photo(64, 95)):
         with pytest.raises(UsageError, match="shape"):
             consistency.project(pixels)
+    with pytest.raises(UsageError, match="shape"):
+        list(consistency.project_strips(lambda rows: photo(1)))
 
 
 def test_unreadable_coefficients_are_an_error_that_names_the_file(
