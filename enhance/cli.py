@@ -27,6 +27,7 @@ INTERRUPTED = 130
 _COMMANDS = {
     "run": ("enhance.cli_run", "enhance files and folders"),
     "eval": ("enhance.evaluation.cli", "measure the gain on a folder of lossless originals"),
+    "train": ("enhance.training.cli", "train, fine-tune or calibrate a model on own images"),
     "info": ("enhance.cli_info", "show how a file was compressed and what would be done"),
     "doctor": ("enhance.doctor", "show versions, device, decoders and weights"),
 }
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"enhance: error: {one_line(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("enhance: interrupted; finished files are whole, --resume does the rest", file=sys.stderr)
+        print("enhance: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has left. Python would complain once more when it flushes stdout at exit.

@@ -77,7 +77,10 @@ class Reporter:
             self.bar.close()
         if self.count["not started"]:
             self._say(f"error: {self.count['not started']} more inputs were not started")
-        if not self.quiet and kind is None:
+        if kind is KeyboardInterrupt:
+            done = self.count["done"] + self.count["skipped"]
+            self._say(f"{done} of {len(self.plan.jobs) + len(self.plan.settled)} are finished; --resume does the rest")
+        elif not self.quiet and kind is None:
             self._sum_up()
 
     def _speed(self) -> float:
@@ -93,7 +96,7 @@ class Reporter:
             parts[0] += f" ({self._speed():.2f} megapixels per second)"
         parts += [f"{self.count[status]} {text}" for status, text in _COUNTED if self.count[status]]
         if self.plan.passed_over:
-            parts.append(f"{self.plan.passed_over} other files passed over")
+            parts.append(f"{self.plan.passed_over} other file{'s' * (self.plan.passed_over != 1)} passed over")
         self._say("; ".join(parts))
 
     def _say(self, text: str) -> None:

@@ -41,17 +41,13 @@ def main(options: argparse.Namespace) -> int:
     return WeightsError.exit_code if problems else 0
 
 
-def examine(weights: Path | None = None) -> dict[str, dict[str, Any]]:
-    """What this machine and this installation have, as plain JSON values.
-
-    Args:
-        weights: the folder of the checkpoints; the package's own by default.
-    """
+def examine() -> dict[str, dict[str, Any]]:
+    """What this machine and this installation have, as plain JSON values."""
     return {
         "versions": _versions(),
         "machine": _machine(),
         "decoders": _decoders(),
-        "weights": _weights(weights or Path(__file__).with_name("weights")),
+        "weights": _weights(),
     }
 
 
@@ -99,16 +95,17 @@ def _ffmpeg() -> str:
     return f"{imageio_ffmpeg.get_ffmpeg_version()}, {vvc} ({program})"
 
 
-def _weights(folder: Path) -> dict[str, Any]:
+def _weights() -> dict[str, Any]:
+    from enhance.enhancer import WEIGHTS
     from enhance.models.checkpoint import load_checkpoint
 
     def check(path: Path) -> str:
         checkpoint = load_checkpoint(path)
         return f"{checkpoint.codec}, {path.stat().st_size / 2**20:.1f} MiB, sha256 {_sha256(path)}"
 
-    files = sorted(folder.glob("*.safetensors"))
+    files = sorted(WEIGHTS.glob("*.safetensors"))
     if not files:
-        return {str(folder): "the package holds no weights (install it again)"}
+        return {str(WEIGHTS): "the package holds no weights (install it again)"}
     return {path.name: _or_reason(partial(check, path)) for path in files}
 
 
