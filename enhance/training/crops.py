@@ -1,0 +1,110 @@
+"""Training pairs: photos decoded once into memory, random crops, degradation in worker processes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from tqdm import tqdm
+
+from enhance.errors import DecodeError, UsageError
+from enhance.images import Rate
+from enhance.training.degradation import Uint8
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = {".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".jpg", ".jpeg"}
+
+Degradation = Callable[[Uint8, np.random.Generator], tuple[Uint8, Uint8, Rate]]
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+"""original and base, uint8 [B, 3, H, W]; conditioning [B, F]; level [B]."""
+
+
+def find_images(folders: Sequence[Path]) -> list[Path]:
+    """All image files below the folders, in a fixed order. Raises UsageError if there are none."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError("not a folder of images", source=str(folder))
+    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise UsageError(f"no images below {', '.join(map(str, folders))}", hint=f"looked for {sorted(SUFFIXES)}")
+    return paths
+
+
+def load_image(path: Path) -> Uint8:
+    """One image as uint8 RGB [H, W, 3]. Raises DecodeError."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DecodeError(f"cannot be read as a training image: {error}", source=str(path)) from error
+
+
+def load_images(paths: Sequence[Path], *, smallest: int, workers: int, progress: bool = True) -> list[Uint8]:
+    """Decodes all images into memory, in parallel; those with a side below `smallest` are left out with a note."""
+    with ProcessPoolExecutor(max_workers=max(workers, 1)) as pool:
+        decoded = pool.map(load_image, paths, chunksize=4)
+        images = list(tqdm(decoded, total=len(paths), desc="decoding", unit="image", disable=not progress))
+    kept = [image for image in images if min(image.shape[:2]) >= smallest]
+    if len(kept) < len(images):
+        logger.warning("%d of %d images are smaller than a crop and are left out", len(images) - len(kept), len(images))
+    if not kept:
+        raise UsageError(f"no image is as large as a crop of {smallest} pixels")
+    return kept
+
+
+class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
+    """An endless stream of coded crops. Images are drawn by their area, flipped and turned at random.
+
+    Args:
+        images: uint8 [H, W, 3] each, at least `crop` pixels high and wide.
+        crop: side of the crops, a multiple of 16.
+        degradation: codes a crop.
+        seed: the stream of worker k depends on (seed, k) only.
+    """
+
+    def __init__(self, images: Sequence[Uint8], crop: int, degradation: Degradation, seed: int) -> None:
+        self.images, self.crop, self.degradation, self.seed = images, crop, degradation, seed
+        areas = np.array([float(image.shape[0] * image.shape[1]) for image in images])
+        self.chances = areas / areas.sum()
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
+        worker = get_worker_info()
+        torch.set_num_threads(1)
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        while True:
+            image = self.images[int(rng.choice(len(self.images), p=self.chances))]
+            original, base, rate = self.degradation(self.draw(image, rng), rng)
+            yield _chw(original), _chw(base), torch.from_numpy(rate.conditioning()), rate.level
+
+    def draw(self, image: Uint8, rng: np.random.Generator) -> Uint8:
+        """A random crop in one of the eight orientations."""
+        top, left = (int(rng.integers(side - self.crop + 1)) for side in image.shape[:2])
+        crop = image[top : top + self.crop, left : left + self.crop]
+        crop = np.rot90(crop, int(rng.integers(4)))
+        return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+
+
+def batches(crops: RandomCrops, batch_size: int, *, workers: int, pin: bool) -> Iterator[Batch]:
+    """Endless batches from `workers` forked processes (the decoded images are shared, not copied)."""
+    loader = DataLoader(
+        crops,
+        batch_size,
+        num_workers=workers,
+        pin_memory=pin,
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="fork" if workers else None,
+    )
+    for original, base, conditioning, level in loader:
+        yield original, base, conditioning, level.float()
+
+
+def _chw(pixels: Uint8) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))

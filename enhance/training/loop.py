@@ -1,0 +1,260 @@
+"""The training loop: one process, CPU or CUDA, resumable with nothing lost."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from enhance.diffusion.thresholds import RateTable
+from enhance.errors import DeviceError, WeightsError
+from enhance.models.checkpoint import Checkpoint, SamplingDefaults, save_checkpoint
+from enhance.models.unet import Denoiser
+from enhance.training.crops import Batch
+from enhance.training.loss import Distance, Objective, Pairs, noisy_residual, objective_loss
+from enhance.training.muon import make_optimizers
+from enhance.training.validation import Validation
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train.
+
+    Attributes:
+        minutes: wall time of the whole run, earlier parts of a resumed run included; the learning rate ends at zero.
+        steps: optimiser steps of the whole run, instead of `minutes`.
+        lr: peak learning rate.
+        warmup: share of the run in which the learning rate rises.
+        weight_decay: decoupled.
+        clip: largest norm of the gradient.
+        ema: decay of the averaged weights, which are the ones that ship; shorter at the beginning.
+        save_minutes: between two checkpoints.
+        validate_minutes: between two validations.
+        objective: the loss.
+        seed: of noise levels and noise.
+    """
+
+    minutes: float | None = None
+    steps: int | None = None
+    lr: float = 2e-3
+    warmup: float = 0.01
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.9995
+    save_minutes: float = 5.0
+    validate_minutes: float = 10.0
+    objective: Objective = field(default_factory=Objective)
+    seed: int = 0
+
+
+@dataclass
+class Progress:
+    """Where a run stands; saved with it."""
+
+    step: int = 0
+    crops: int = 0
+    seconds: float = 0.0
+
+
+class Trainer:
+    """Trains a denoiser on batches of pairs.
+
+    Args:
+        denoiser: the network; moved to `device`.
+        residual_scale: s(q).
+        threshold: τ(q), stored with the weights.
+        config: how to train.
+        device: "cpu" or a CUDA device; both compute in bfloat16 autocast with channels-last.
+        compile: pass the network through torch.compile (worth it on CUDA).
+        distance: perceptual distance, for objectives that weigh it.
+        description: what the shipped checkpoint says of its training.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        residual_scale: RateTable,
+        threshold: RateTable,
+        config: TrainingConfig,
+        *,
+        codec: str = "jpeg",
+        device: torch.device | None = None,
+        compile: bool = False,
+        distance: Distance | None = None,
+        description: dict[str, Any] | None = None,
+    ) -> None:
+        self.device = device or torch.device("cpu")
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise DeviceError("no CUDA device is to be had", hint="train with --device cpu")
+        self.config, self.codec, self.distance = config, codec, distance
+        self.residual_scale, self.threshold = residual_scale, threshold
+        self.denoiser = denoiser.to(self.device, memory_format=torch.channels_last)
+        self.average = Denoiser(denoiser.config).to(self.device, memory_format=torch.channels_last).eval()
+        self.average.load_state_dict(denoiser.state_dict())
+        self.forward: nn.Module = torch.compile(self.denoiser) if compile else self.denoiser  # type: ignore[assignment]
+        self.optimizers = make_optimizers(self.denoiser, config.lr, config.weight_decay)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.progress = Progress()
+        self.description = description or {}
+
+    # --- one step -----------------------------------------------------------------------------------------------
+
+    def train_step(self, batch: Batch) -> tuple[float, float]:
+        """One optimiser step.
+
+        Returns:
+            the loss, and the mean squared error of r̂0 at t = T (1 is what the plain decoded image has).
+        """
+        pairs = self._to_device(batch)
+        t = self.config.objective.draw_times(len(pairs.base), self.device, self.generator)
+        noise = torch.randn(pairs.base.shape, generator=self.generator).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            prediction = self.forward(noisy_residual(pairs, t, noise), pairs.base, t, pairs.conditioning)
+        loss, error = objective_loss(prediction.float(), pairs, t, self.config.objective, self.distance)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), self.config.clip)
+        if torch.isfinite(norm):
+            for optimizer in self.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = self.learning_rate()
+                optimizer.step()
+        else:
+            logger.warning("step %d has no finite gradient and is left out", self.progress.step)
+        self.progress.step += 1
+        self.progress.crops += len(t)
+        self._update_average()
+        return loss.item(), error[t == 1].mean().item()
+
+    def _to_device(self, batch: Batch) -> Pairs:
+        original, base, conditioning, level = batch
+        scale = torch.tensor([self.residual_scale(q) for q in level.tolist()])[:, None, None, None].to(self.device)
+        x, decoded = (
+            image.to(self.device, non_blocking=True).float().contiguous(memory_format=torch.channels_last)
+            for image in (original, base)
+        )
+        return Pairs(decoded / 127.5 - 1, (x - decoded) / (127.5 * scale), conditioning.to(self.device), scale)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = min(self.config.ema, (1 + self.progress.step) / (10 + self.progress.step))
+        averaged, current = list(self.average.parameters()), list(self.denoiser.parameters())
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+
+    def fraction_done(self) -> float:
+        """Share of the run that is over, 0 to 1, by time or by steps."""
+        if self.config.minutes is not None:
+            return min(self.progress.seconds / (60 * self.config.minutes), 1.0)
+        if self.config.steps is not None:
+            return min(self.progress.step / self.config.steps, 1.0)
+        raise ValueError("a run needs an end: minutes or steps")
+
+    def learning_rate(self) -> float:
+        """Linear warm-up, then linear to zero at the end of the run."""
+        done, warmup = self.fraction_done(), self.config.warmup
+        return self.config.lr * (done / warmup if done < warmup else (1 - done) / (1 - warmup))
+
+    # --- the run --------------------------------------------------------------------------------------------------
+
+    def run(self, batches: Iterator[Batch], folder: Path, validation: Validation | None = None) -> None:
+        """Trains until the end of the run; writes `state.pt`, `model.safetensors` and `curve.csv` to the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        saved = validated = started = time.monotonic()
+        before = self.progress.seconds
+        smooth = math.nan
+        with tqdm(total=1000, desc="training", bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}") as bar:
+            while self.fraction_done() < 1:
+                loss, error = self.train_step(next(batches))
+                now = time.monotonic()
+                self.progress.seconds = before + now - started
+                smooth = loss if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss
+                bar.n = round(1000 * self.fraction_done())
+                speed = self.progress.crops / max(self.progress.seconds, 1e-9)
+                bar.set_postfix_str(f"step {self.progress.step}, loss {smooth:.4f}, {speed:.1f} crops/s")
+                if now - saved >= 60 * self.config.save_minutes:
+                    self.save(folder)
+                    saved = now
+                if validation and now - validated >= 60 * self.config.validate_minutes:
+                    self._validate(validation, folder, smooth)
+                    validated = time.monotonic()
+        if validation:
+            self._validate(validation, folder, smooth)
+        self.save(folder)
+
+    def _validate(self, validation: Validation, folder: Path, loss: float) -> None:
+        gains = validation.gains(self.average, self.residual_scale, self.threshold, self.device)
+        row: dict[str, float] = {
+            "step": self.progress.step,
+            "crops": self.progress.crops,
+            "minutes": round(self.progress.seconds / 60, 2),
+            "lr": self.learning_rate(),
+            "loss": round(loss, 5),
+            **{f"gain_q{quality:g}": round(gain, 4) for quality, gain in gains.items()},
+        }
+        curve = folder / "curve.csv"
+        new = not curve.exists()
+        with curve.open("a", newline="") as stream:
+            writer = csv.DictWriter(stream, row)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+        tqdm.write(", ".join(f"{key} {value:g}" for key, value in row.items()))
+
+    # --- checkpoints ------------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> Checkpoint:
+        """The averaged weights as they ship."""
+        training = {**self.description, **asdict(self.progress), "config": asdict(self.config)}
+        return Checkpoint(
+            self.average, self.residual_scale, self.threshold, self.codec, SamplingDefaults(), training=training
+        )
+
+    def save(self, folder: Path) -> None:
+        """Writes the state to resume from and the model to ship, each atomically."""
+        state = {
+            "network": self.denoiser.config.to_dict(),
+            "denoiser": self.denoiser.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "generator": self.generator.get_state(),
+            "progress": asdict(self.progress),
+            "residual_scale": self.residual_scale.to_dict(),
+            "threshold": self.threshold.to_dict(),
+        }
+        temporary = folder / ".state.pt.tmp"
+        torch.save(state, temporary)
+        os.replace(temporary, folder / "state.pt")
+        save_checkpoint(self.checkpoint(), folder / "model.safetensors")
+
+    def resume(self, path: Path) -> None:
+        """Continues where a saved run stood: weights, averages, optimisers, noise and clock.
+
+        Raises:
+            WeightsError: the file is missing, damaged, or of another network.
+        """
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.denoiser.load_state_dict(state["denoiser"])
+            self.average.load_state_dict(state["average"])
+            for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(values)
+            self.generator.set_state(state["generator"].cpu())
+            self.progress = Progress(**state["progress"])
+            self.residual_scale = RateTable.from_dict(state["residual_scale"])
+            self.threshold = RateTable.from_dict(state["threshold"])
+        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+            raise WeightsError(f"the run cannot be resumed: {error}", source=str(path)) from error
+

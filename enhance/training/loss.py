@@ -1,0 +1,91 @@
+"""The training objective: x0-prediction of the residual at noise levels from the whole schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from enhance.diffusion.schedule import alpha_bar_tensor
+
+SMALLEST_T = 0.02
+"""Below this the residual is known and the weight 1/(1-ᾱ) would only amplify rounding."""
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""Perceptual distance of two RGB images [B, 3, H, W] in [-1, 1] -> [B]."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a step minimises.
+
+    Attributes:
+        fidelity_share: share of a batch at t = T, whose prediction is the product's default output.
+        balance: 0 weights crops by their error; 1/balance is the largest factor by which an easy crop can gain. The
+            reported figure is the mean of per-image PSNR, a mean of logarithms, and log(e) has the slope 1/e.
+        perceptual_weight: factor of the perceptual distance at t < T; it trades the exact posterior for looks.
+    """
+
+    fidelity_share: float = 0.6
+    balance: float = 0.25
+    perceptual_weight: float = 0.0
+
+    def draw_times(self, batch: int, device: torch.device, generator: torch.Generator) -> Tensor:
+        """Noise levels [B]: the first `fidelity_share` of the batch at 1, the rest uniform."""
+        t = torch.rand(batch, generator=generator) * (1 - SMALLEST_T) + SMALLEST_T
+        t[: round(batch * self.fidelity_share)] = 1.0
+        return t.to(device)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A batch on the device.
+
+    Attributes:
+        base: decoded images, [B, 3, H, W] RGB in [-1, 1].
+        residual: r0 = (x − x̃) / s(q), the same shape.
+        conditioning: [B, F].
+        scale: s(q), [B, 1, 1, 1].
+    """
+
+    base: Tensor
+    residual: Tensor
+    conditioning: Tensor
+    scale: Tensor
+
+
+def noisy_residual(pairs: Pairs, t: Tensor, noise: Tensor) -> Tensor:
+    """The forward process: r_t = √ᾱ_t r0 + √(1-ᾱ_t) ε."""
+    alpha_bar = alpha_bar_tensor(t)[:, None, None, None]
+    return alpha_bar.sqrt() * pairs.residual + (1 - alpha_bar).sqrt() * noise
+
+
+def objective_loss(
+    prediction: Tensor, pairs: Pairs, t: Tensor, objective: Objective, distance: Distance | None = None
+) -> tuple[Tensor, Tensor]:
+    """Loss of a batch.
+
+    Args:
+        prediction: r̂0, [B, 3, H, W].
+        pairs: the batch.
+        t: noise levels, [B].
+        objective: weights.
+        distance: perceptual distance, needed if the objective weighs it.
+
+    Returns:
+        the loss, and the mean squared error of r̂0 per crop [B], detached.
+    """
+    error = (prediction - pairs.residual).square().mean(dim=(1, 2, 3))
+    # Error of the raw network F, whose target has unit variance at every t (see `Denoiser`).
+    error_of_network = error / (1 - alpha_bar_tensor(t))
+    weight = 1 / (error_of_network.detach() + objective.balance)
+    loss = (weight * error_of_network).mean()
+    sampled = t < 1
+    if objective.perceptual_weight > 0 and distance is not None and bool(sampled.any()):
+        scaled, base = pairs.scale[sampled], pairs.base[sampled]
+        enhanced = base + scaled * prediction[sampled]
+        original = base + scaled * pairs.residual[sampled]
+        loss = loss + objective.perceptual_weight * distance(enhanced, original).sum() / len(t)
+    return loss, error.detach()
