@@ -30,10 +30,9 @@ def exif_block(orientation: int = 6, *, order: str = "<", thumbnail: bytes = b""
     exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = 300.0, 150.0
     exif[ExifTags.Base.ResolutionUnit] = 2
     exif[UNKNOWN_TAG] = UNKNOWN
-    photo = exif.get_ifd(ExifTags.IFD.Exif)
-    photo[ExifTags.Base.ExifImageWidth], photo[ExifTags.Base.ExifImageHeight] = 4000, 3000
-    photo[ExifTags.Base.MakerNote] = MAKER_NOTE
-    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (48.0, 8.0, 2.0)
+    photo = {ExifTags.Base.ExifImageWidth: 4000, ExifTags.Base.ExifImageHeight: 3000}
+    exif[ExifTags.IFD.Exif] = {**photo, ExifTags.Base.MakerNote: MAKER_NOTE}
+    exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitude: (48.0, 8.0, 2.0)}
     tiff = exif.tobytes().removeprefix(b"Exif\0\0")
     if thumbnail:
         start = struct.unpack_from(order + "I", tiff, 4)[0]

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6
 LOSSLESS = [OutputFormat.PNG, OutputFormat.WEBP, OutputFormat.TIFF]
 
 
-def enhanced(pixels: Pixels, **metadata: object) -> EnhancedImage:
+def enhanced(pixels: Pixels, **metadata: Any) -> EnhancedImage:
     return EnhancedImage(pixels, RECORD, Metadata(**metadata), source="photo.jpg")
 
 
@@ -52,10 +53,9 @@ def opened(content: bytes) -> Image.Image:
 def exif_block(orientation: int = 1) -> bytes:
     exif = Image.Exif()
     exif[ExifTags.Base.Make], exif[ExifTags.Base.Orientation], exif[0xFE12] = "Maker", orientation, b"unknown"
-    photo = exif.get_ifd(ExifTags.IFD.Exif)
-    photo[ExifTags.Base.MakerNote], photo[ExifTags.Base.ExifImageWidth] = b"note" * 30, 9999
-    photo[ExifTags.Base.ExifInteroperabilityOffset] = {1: "R98"}
-    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (48.0, 8.0, 2.0)
+    photo = {ExifTags.Base.MakerNote: b"note" * 30, ExifTags.Base.ExifImageWidth: 9999}
+    exif[ExifTags.IFD.Exif] = {**photo, ExifTags.IFD.Interop: {1: "R98"}}
+    exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitude: (48.0, 8.0, 2.0)}
     return b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")
 
 
@@ -154,10 +154,10 @@ def test_sixteen_bits_stay_sixteen_bits(dtype: type, fmt: OutputFormat, gray: bo
 
 @pytest.mark.parametrize("fmt", [OutputFormat.JPEG, OutputFormat.WEBP])
 def test_formats_of_8_bits_round(fmt: OutputFormat) -> None:
-    flat = [np.full((8, 8, 3), 0.5, np.float32), np.full((8, 8, 3), 32768, np.uint16)]
-    for pixels in (*flat, np.full((8, 8, 3), np.nan, np.float32), np.full((8, 8, 3), 7.0, np.float32)):
+    cases: list[tuple[Pixels, int]] = [(np.full((8, 8, 3), 32768, np.uint16), 128)]
+    cases += [(np.full((8, 8, 3), v, np.float32), code) for v, code in ((0.5, 128), (np.nan, 0), (7.0, 255), (-1, 0))]
+    for pixels, expected in cases:
         seen = np.asarray(opened(encode_image(enhanced(pixels), fmt)))
-        expected = 128 if any(pixels is one for one in flat) else 0 if np.isnan(pixels).all() else 255
         np.testing.assert_allclose(seen, expected, atol=1)
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from enhance.codecs.base import decode
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
+from enhance.images import Pixels
 
 CORPUS = Path(__file__).parents[2] / ".." / "shared" / "data" / "jpeg_corpus"
 pytestmark = pytest.mark.skipif(not (CORPUS / "INDEX.tsv").exists(), reason="the corpus is not here")
@@ -54,7 +55,7 @@ def test_every_file_decodes_or_gives_one_clear_error(row: dict[str, str]) -> Non
         np.testing.assert_array_equal(decoded, expected)
 
 
-def pillow_pixels(path: Path) -> np.ndarray | None:
+def pillow_pixels(path: Path) -> Pixels | None:
     """What Pillow alone makes of a file; None where it raises anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

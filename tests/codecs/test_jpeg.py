@@ -7,6 +7,7 @@ import logging
 import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,19 +18,19 @@ from skimage import data as photos
 
 from enhance.codecs.base import decode
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
-from enhance.images import DecodedImage
+from enhance.images import DecodedImage, Pixels
 
 PHOTO = Image.fromarray(photos.astronaut()[:200, :303])
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def as_jpeg(image: Image.Image = PHOTO, **options: object) -> bytes:
+def as_jpeg(image: Image.Image = PHOTO, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", **options)
     return buffer.getvalue()
 
 
-def reference(jpeg: bytes) -> np.ndarray:
+def reference(jpeg: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(jpeg)))
 
 
@@ -42,7 +43,7 @@ def fails(jpeg: bytes, error: type[EnhanceError], match: str, **options: int) ->
     assert caught.value.reason and caught.value.hint and "\n" not in str(caught.value)
 
 
-def frame_offset(jpeg: bytes) -> int:
+def frame_offset(jpeg: bytes | bytearray) -> int:
     return next(offset for marker in (b"\xff\xc0", b"\xff\xc2") if (offset := jpeg.find(marker)) > 0)
 
 
