@@ -14,7 +14,7 @@ Values = npt.NDArray[np.float32]
 Change = Callable[[slice], Values]
 """Rows -> what is added to them, [h, W, 3] or [h, W], in 8-bit code values."""
 
-_BAND_PIXELS = 1 << 20
+_BAND_PIXELS = 1 << 18
 
 
 @runtime_checkable
@@ -64,7 +64,7 @@ def _projected(
 
 
 def bands(height: int, width: int, multiple: int = 1) -> Iterator[slice]:
-    """Rows of an image in bands of about a megapixel, their heights multiples of a number."""
+    """Rows of an image in bands of about a quarter of a megapixel, their heights multiples of a number."""
     step = max(1, _BAND_PIXELS // (width * multiple)) * multiple
     return (slice(top, min(top + step, height)) for top in range(0, height, step))
 

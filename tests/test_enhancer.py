@@ -1,4 +1,4 @@
-"""What the enhancer promises: no tile, thread, batch or neighbour changes a result, and every knob does what it says."""
+"""What the enhancer promises: no tile, thread or neighbour changes a result, and every knob does what it says."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def levels(a: Pixels, b: Pixels) -> float:
     height=st.integers(1, 150),
     width=st.integers(1, 150),
     tile=st.integers(1, 100),
-    knobs=st.sampled_from([{}, {"steps": 3}, {"steps": 4, "sampler": "ddpm", "perception": 0.5}, {"steps": 3, "eta": 1}]),
+    knobs=st.sampled_from([{}, {"steps": 3}, {"steps": 4, "sampler": "ddpm"}, {"eta": 1, "perception": 0.5}]),
 )
 def test_tiles_of_any_size_give_the_same_picture(
     enhancer: Enhancer, height: int, width: int, tile: int, knobs: dict[str, Any]
@@ -270,7 +270,7 @@ def test_bfloat16_is_near_float32(tiny_checkpoint: Checkpoint, enhancer: Enhance
     fast = Enhancer(tiny_checkpoint, device="cpu", dtype="bfloat16").run(photo())
     assert fast.record.dtype == "bfloat16"
     difference = fast.pixels.astype(int) - enhancer.run(photo()).pixels
-    assert 0 < np.abs(difference).max()
+    assert np.abs(difference).max() > 0
     assert np.abs(difference).mean() < 1
 
 

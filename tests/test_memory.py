@@ -1,0 +1,80 @@
+"""100 megapixels within 2 GiB beyond the decoded image, shown on a smaller picture with the same code."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from enhance.enhancer import _CEILING, _SMALLEST_BUDGET
+from enhance.knobs import Knobs
+from enhance.residual import state_bytes, state_dtype
+from enhance.tiled_denoiser import bytes_per_pixel
+from enhance.tiling import MIN_TILE
+
+PROMISE = 2 * 2**30
+HEIGHT, WIDTH = 8_333, 12_000
+
+# Run on its own: peak memory never goes down again. Arguments: model file, height, width, knobs as Python.
+MEASURE = """
+import ast, resource, sys
+import numpy as np, torch
+torch.set_num_threads(1)
+from enhance import residual
+from enhance.codecs.jpeg_rate import JpegRate
+from enhance.enhancer import Enhancer
+from enhance.images import DecodedImage
+from enhance.knobs import Knobs
+
+residual.LARGE = 0  # as if it were large
+enhancer = Enhancer(sys.argv[1], device="cpu", dtype="float32")
+knobs = Knobs(tile=256, **ast.literal_eval(sys.argv[4]))
+
+def decoded(height, width):
+    return DecodedImage(np.full((height, width, 3), 99, np.uint8), JpegRate.from_quality(20))
+
+small, large = decoded(768, 768), decoded(int(sys.argv[2]), int(sys.argv[3]))
+enhancer.run(small, knobs)  # what the network itself needs, once for all sizes
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+enhancer.run(large, knobs)
+print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is counted in other units")
+@pytest.mark.parametrize("knobs", [{}, {"steps": 2, "perception": 0.5, "eta": 1.0}], ids=str)
+def test_memory_grows_by_less_than_the_promise_per_pixel(tiny_model_file: object, knobs: dict[str, object]) -> None:
+    height, width = 1000, 3000
+    command = [sys.executable, "-c", MEASURE, str(tiny_model_file), str(height), str(width), repr(knobs)]
+    grown = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    bands = 24 * 2**20  # working memory for a band of rows, whatever the size of the picture
+    assert grown - bands < PROMISE * (height * width) / (HEIGHT * WIDTH)
+
+
+def test_the_budget_keeps_the_promise_with_every_setting() -> None:
+    choices = itertools.product((1, 2, 8), (None, 0, 0.5, 1), ("ddim", "ddpm"), ("mmse", "gaussian"))
+    for steps, perception, sampler, init in choices:
+        if steps == 1 and perception:
+            continue
+        sampling = Knobs(steps=steps, perception=perception, sampler=sampler, init=init).resolve()
+        arrays = state_bytes(HEIGHT, WIDTH, sampling)
+        window = max(_CEILING - arrays, _SMALLEST_BUDGET)
+        output = 3 * HEIGHT * WIDTH
+        assert arrays + window < PROMISE
+        assert arrays + output < PROMISE  # the windows are gone before the result is made
+
+
+def test_only_the_size_of_the_picture_decides_its_arithmetic() -> None:
+    assert state_dtype(HEIGHT, WIDTH) == torch.float16
+    assert state_dtype(4000, 4000) == torch.float32
+
+
+def test_the_smallest_window_of_the_shipped_kind_of_network_is_affordable() -> None:
+    class Network:
+        stride, receptive_radius, channels_per_pixel = 16, 180, 16
+
+    side = MIN_TILE + 2 * 192
+    assert side**2 * bytes_per_pixel(Network(), torch.float32) < 2 * _SMALLEST_BUDGET  # type: ignore[arg-type]
