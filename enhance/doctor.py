@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -101,16 +100,12 @@ def _weights() -> dict[str, Any]:
 
     def check(path: Path) -> str:
         checkpoint = load_checkpoint(path)
-        return f"{checkpoint.codec}, {path.stat().st_size / 2**20:.1f} MiB, sha256 {_sha256(path)}"
+        return f"{checkpoint.codec}, {path.stat().st_size / 2**20:.1f} MiB, sha256 {checkpoint.sha256}"
 
     files = sorted(WEIGHTS.glob("*.safetensors"))
     if not files:
         return {str(WEIGHTS): "the package holds no weights (install it again)"}
     return {path.name: _or_reason(partial(check, path)) for path in files}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _or_reason(question: Callable[[], str]) -> str:

@@ -29,7 +29,7 @@ def few_threads() -> None:
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint() -> Checkpoint:
-    """An untrained JPEG model of some thousand parameters, whose every input matters to its output. Not to be changed."""
+    """An untrained JPEG model whose every input matters to its output; shared, so not to be changed."""
     config = UNetConfig(
         widths=(8, 8, 8, 8), encoder_blocks=(1, 1, 1), middle_blocks=1, decoder_blocks=(1, 1, 1), embedding=16
     )
