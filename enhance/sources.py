@@ -191,4 +191,3 @@ def _open_tensor(tensor: torch.Tensor, quality: int | None) -> Opened:
 def _plain(pixels: Pixels, quality: int | None, source: str, kind: str) -> DecodedImage:
     rate = _rate(quality, pixels.ndim == 2, kind)
     return DecodedImage(pixels, rate, source=source, notes=(_NO_FILE,))
-

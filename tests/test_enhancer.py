@@ -244,19 +244,19 @@ class _Wrapped(torch.nn.Module):
 
 
 class _OverflowsInBfloat16(_Wrapped):
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         return super().forward(*inputs) * (float("nan") if torch.is_autocast_enabled("cpu") else 1)
 
 
 class _NotFinite(_Wrapped):
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         return super().forward(*inputs) / 0
 
 
 class _TakesMuchMemory(_Wrapped):
     largest = 280 * 280
 
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         if inputs[0].shape[2] * inputs[0].shape[3] > self.largest:
             torch.empty(2**60, dtype=torch.uint8)
         return super().forward(*inputs)

@@ -37,7 +37,7 @@ def test_nonsense_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    assert Knobs(quality=np.int64(30), perception=np.float32(0.5), steps=np.int32(3)).resolve().steps == 3  # type: ignore[arg-type]
+    assert Knobs(quality=np.int64(30), perception=np.float32(0.5), steps=np.int32(3)).resolve().steps == 3
 
 
 def test_one_step_is_the_default() -> None:
@@ -59,9 +59,7 @@ def test_own_values_go_before_the_checkpoint_and_the_checkpoint_before_the_defau
     assert (sampling.steps, sampling.eta, sampling.sampler) == (3, 1, "ddim")
 
 
-@given(
-    steps=st.integers(2, 50), perception=st.floats(0, 1), init=st.sampled_from(["mmse", "gaussian"])
-)
+@given(steps=st.integers(2, 50), perception=st.floats(0, 1), init=st.sampled_from(["mmse", "gaussian"]))
 def test_evaluations_never_exceed_the_steps(steps: int, perception: float, init: Any) -> None:
     sampling = Knobs(steps=steps, perception=perception, init=init).resolve()
     assert sampling.evaluations == (1 if perception == 0 else steps)

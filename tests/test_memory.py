@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -59,7 +60,8 @@ def test_the_budget_keeps_the_promise_with_every_setting() -> None:
     for steps, perception, sampler, init in choices:
         if steps == 1 and perception:
             continue
-        sampling = Knobs(steps=steps, perception=perception, sampler=sampler, init=init).resolve()
+        knobs: dict[str, Any] = {"sampler": sampler, "init": init}
+        sampling = Knobs(steps=steps, perception=perception, **knobs).resolve()
         arrays = state_bytes(HEIGHT, WIDTH, sampling)
         window = max(_CEILING - arrays, _SMALLEST_BUDGET)
         output = 3 * HEIGHT * WIDTH
