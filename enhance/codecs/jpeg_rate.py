@@ -45,7 +45,8 @@ def ijg_tables(quality: int) -> tuple[Table, Table]:
     if not 1 <= quality <= 100 or quality != int(quality):
         raise UsageError(f"JPEG quality must be an integer from 1 to 100, not {quality}")
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    luma, chroma = (np.clip((base * scale + 50) // 100, 1, 255).astype(np.uint16) for base in (_LUMA_BASE, _CHROMA_BASE))
+    scaled = (np.clip((base * scale + 50) // 100, 1, 255) for base in (_LUMA_BASE, _CHROMA_BASE))
+    luma, chroma = (table.astype(np.uint16) for table in scaled)
     return luma, chroma
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 
 from enhance.diffusion.thresholds import RateTable
@@ -133,8 +134,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     description = read_description(path)
     try:
         denoiser = Denoiser(UNetConfig.from_dict(description["network"]))
-        with safe_open(os.fspath(path), framework="pt") as file:
-            denoiser.load_state_dict({key: file.get_tensor(key).float() for key in file.keys()})
+        denoiser.load_state_dict({key: value.float() for key, value in load_file(path).items()})
         return Checkpoint(
             denoiser=denoiser.eval().requires_grad_(False),
             residual_scale=RateTable.from_dict(description["residual_scale"]),

@@ -12,7 +12,6 @@ No operation looks at the whole picture (no attention, no normalisation over spa
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,7 +69,8 @@ class UNetConfig:
     def from_dict(cls, values: dict[str, Any]) -> UNetConfig:
         """Inverse of `to_dict`, also after a round trip through JSON. Raises WeightsError on unknown keys."""
         try:
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            return cls(**arguments)
         except TypeError as error:
             raise WeightsError(f"the network's description does not fit this version: {error}") from error
 
@@ -93,6 +93,19 @@ class ResidualBlock(nn.Module):
         hidden = self.conv1(x)
         scale, shift = self.film(embedding).to(hidden.dtype)[:, :, None, None].chunk(2, dim=1)
         return x + self.conv2(F.silu(torch.addcmul(shift, hidden, 1 + scale)))
+
+
+class Stage(nn.ModuleList):
+    """Residual blocks one after the other, with one embedding."""
+
+    def __init__(self, count: int, width: int, embedding: int) -> None:
+        super().__init__(ResidualBlock(width, embedding) for _ in range(count))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """x: [B, C, H, W]; embedding: [B, E]."""
+        for block in self:
+            x = block(x, embedding)
+        return x
 
 
 class Upsample(nn.Module):
@@ -121,15 +134,13 @@ class UNet(nn.Module):
         # The position inside a minimum coded unit matters (block edges), and 4:2:0's repeats every 16 pixels.
         self.phase = nn.Parameter(torch.zeros(1, widths[0], config.stride // 2, config.stride // 2))
         self.encoder = nn.ModuleList(
-            nn.ModuleList(ResidualBlock(width, embedding) for _ in range(blocks))
-            for width, blocks in zip(widths, config.encoder_blocks)
+            Stage(count, width, embedding) for count, width in zip(config.encoder_blocks, widths)
         )
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:]))
-        self.middle = nn.ModuleList(ResidualBlock(widths[-1], embedding) for _ in range(config.middle_blocks))
+        self.middle = Stage(config.middle_blocks, widths[-1], embedding)
         self.up = nn.ModuleList(Upsample(b, a) for a, b in zip(widths, widths[1:]))
         self.decoder = nn.ModuleList(
-            nn.ModuleList(ResidualBlock(width, embedding) for _ in range(blocks))
-            for width, blocks in zip(widths, config.decoder_blocks)
+            Stage(count, width, embedding) for count, width in zip(config.decoder_blocks, widths)
         )
         self.last = nn.Conv2d(widths[0], 12, 3, padding=1)
         nn.init.zeros_(self.last.weight)
@@ -143,12 +154,12 @@ class UNet(nn.Module):
         x = x + self.phase.to(x.dtype).repeat(1, 1, x.shape[2] // period, x.shape[3] // period)
         skips = []
         for blocks, down in zip(self.encoder, self.down):
-            x = _run(blocks, x, embedding)
+            x = blocks(x, embedding)
             skips.append(x)
             x = down(x)
-        x = _run(self.middle, x, embedding)
-        for blocks, up, skip in zip(reversed(self.decoder), reversed(self.up), reversed(skips)):
-            x = _run(blocks, up(x) + skip, embedding)
+        x = self.middle(x, embedding)
+        for blocks, up in zip(reversed(self.decoder), reversed(self.up)):
+            x = blocks(up(x) + skips.pop(), embedding)
         return F.pixel_shuffle(self.last(x), 2)
 
 
@@ -172,6 +183,11 @@ class Denoiser(nn.Module):
     def stride(self) -> int:
         """Image sides must be multiples of this."""
         return self.config.stride
+
+    @property
+    def channels_per_pixel(self) -> float:
+        """Activations per image pixel of the finest level, which is what memory is needed for."""
+        return self.config.widths[0] / 4
 
     @property
     def receptive_radius(self) -> int:
@@ -203,9 +219,3 @@ def _time_features(t: Tensor) -> Tensor:
     """Sines and cosines of t at half-integer multiples of π: [B] -> [B, 32]."""
     angles = t[:, None] * (math.pi / 2) * torch.arange(1, _TIME_FREQUENCIES + 1, device=t.device, dtype=t.dtype)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
-
-
-def _run(blocks: Sequence[nn.Module] | nn.ModuleList, x: Tensor, embedding: Tensor) -> Tensor:
-    for block in blocks:
-        x = block(x, embedding)
-    return x

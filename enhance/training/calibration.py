@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ def calibrate_jpeg(crops: Sequence[Uint8], *, progress: bool = True) -> tuple[Ra
 
 def calibrate(
     crops: Sequence[Uint8],
-    decode: Callable[[Uint8, float], npt.NDArray[np.generic]],
+    decode: Callable[[Uint8, float], npt.NDArray[Any]],
     levels: Sequence[float],
     *,
     progress: bool = True,

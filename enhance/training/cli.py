@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from enhance.errors import UsageError
-from enhance.models.checkpoint import load_checkpoint, save_checkpoint
+from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
 from enhance.training.calibration import calibrate_jpeg
 from enhance.training.crops import RandomCrops, batches, find_images, load_image, load_images
@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=16, help="crops per step (default: %(default)s)")
     parser.add_argument("--crop", type=int, default=128, help="side of a crop, a multiple of 16 (default: %(default)s)")
     parser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate (default: %(default)s)")
-    parser.add_argument("--ema", type=float, default=0.9995, help="decay of the averaged weights (default: %(default)s)")
+    parser.add_argument(
+        "--ema", type=float, default=0.9995, help="decay of the weights' average (default: %(default)s)"
+    )
     parser.add_argument(
         "--fidelity-share", type=float, default=0.6, help="share of crops at t = T (default: %(default)s)"
     )
@@ -67,12 +69,12 @@ def main(args: argparse.Namespace) -> int:
     threads = torch.get_num_threads()
     images = load_images(find_images(args.images), smallest=args.crop, workers=max(args.workers, threads))
     crops = RandomCrops(images, args.crop, JpegDegradation(), _worker_seed(args))
-    scale, threshold = calibrate_jpeg(_calibration_crops(crops))
     if args.calibrate:
+        scale, threshold = calibrate_jpeg(_calibration_crops(crops))
         for level, s, tau in zip(scale.levels, scale.values, threshold.values):
             sys.stdout.write(f"quality {level:3.0f}  s {s:.5f}  tau {tau:.3f}\n")
         return 0
-    trainer = _make_trainer(args, scale, threshold, images)
+    trainer = _make_trainer(args, crops)
     validation = Validation([load_image(path) for path in find_images([args.val])]) if args.val else None
     stream = batches(crops, args.batch, workers=args.workers, pin=trainer.device.type == "cuda")
     trainer.run(stream, args.output, validation)
@@ -80,7 +82,7 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _make_trainer(args: argparse.Namespace, scale: Any, threshold: Any, images: list[Uint8]) -> Trainer:
+def _make_trainer(args: argparse.Namespace, crops: RandomCrops) -> Trainer:
     minutes = args.minutes if args.minutes or args.steps else 60.0
     config = TrainingConfig(
         minutes=minutes,
@@ -93,17 +95,19 @@ def _make_trainer(args: argparse.Namespace, scale: Any, threshold: Any, images: 
         seed=args.seed,
     )
     torch.manual_seed(args.seed)
-    denoiser = Denoiser(UNetConfig())
     earlier: dict[str, Any] = {}
     if args.init:
         checkpoint = load_checkpoint(args.init)
         denoiser = checkpoint.denoiser.train().requires_grad_(True)
         scale, threshold = checkpoint.residual_scale, checkpoint.threshold
         earlier = {"init": checkpoint.training}
+    else:
+        denoiser = Denoiser(UNetConfig())
+        scale, threshold = calibrate_jpeg(_calibration_crops(crops))
     device = torch.device(args.device)
     description = {
-        "images": len(images),
-        "megapixels": round(sum(image.shape[0] * image.shape[1] for image in images) / 1e6, 1),
+        "images": len(crops.images),
+        "megapixels": round(sum(image.shape[0] * image.shape[1] for image in crops.images) / 1e6, 1),
         "batch": args.batch,
         "crop": args.crop,
         "device": device.type,
@@ -130,7 +134,7 @@ def _distance(args: argparse.Namespace, device: torch.device) -> Distance | None
         return None
     from enhance.evaluation.lpips import LPIPS
 
-    return LPIPS.load(args.lpips).to(device).eval().requires_grad_(False)
+    return LPIPS.load("squeeze" if "squeeze" in args.lpips.name else "alex", args.lpips).to(device)
 
 
 def _calibration_crops(crops: RandomCrops, count: int = 256) -> list[Uint8]:

@@ -6,6 +6,7 @@ import csv
 import logging
 import math
 import os
+import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -100,9 +101,11 @@ class Trainer:
             raise DeviceError("no CUDA device is to be had", hint="train with --device cpu")
         self.config, self.codec, self.distance = config, codec, distance
         self.residual_scale, self.threshold = residual_scale, threshold
-        self.denoiser = denoiser.to(self.device, memory_format=torch.channels_last)
-        self.average = Denoiser(denoiser.config).to(self.device, memory_format=torch.channels_last).eval()
+        self.denoiser = denoiser.to(self.device)
+        self.average = Denoiser(denoiser.config).to(self.device).eval()
         self.average.load_state_dict(denoiser.state_dict())
+        for network in (self.denoiser, self.average):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.forward: nn.Module = torch.compile(self.denoiser) if compile else self.denoiser  # type: ignore[assignment]
         self.optimizers = make_optimizers(self.denoiser, config.lr, config.weight_decay)
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -111,18 +114,14 @@ class Trainer:
 
     # --- one step -----------------------------------------------------------------------------------------------
 
-    def train_step(self, batch: Batch) -> tuple[float, float]:
-        """One optimiser step.
-
-        Returns:
-            the loss, and the mean squared error of r̂0 at t = T (1 is what the plain decoded image has).
-        """
+    def train_step(self, batch: Batch) -> float:
+        """One optimiser step. Returns the loss."""
         pairs = self._to_device(batch)
         t = self.config.objective.draw_times(len(pairs.base), self.device, self.generator)
         noise = torch.randn(pairs.base.shape, generator=self.generator).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             prediction = self.forward(noisy_residual(pairs, t, noise), pairs.base, t, pairs.conditioning)
-        loss, error = objective_loss(prediction.float(), pairs, t, self.config.objective, self.distance)
+        loss = objective_loss(prediction.float(), pairs, t, self.config.objective, self.distance)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -137,7 +136,7 @@ class Trainer:
         self.progress.step += 1
         self.progress.crops += len(t)
         self._update_average()
-        return loss.item(), error[t == 1].mean().item()
+        return loss.item()
 
     def _to_device(self, batch: Batch) -> Pairs:
         original, base, conditioning, level = batch
@@ -151,8 +150,8 @@ class Trainer:
     @torch.no_grad()
     def _update_average(self) -> None:
         decay = min(self.config.ema, (1 + self.progress.step) / (10 + self.progress.step))
-        averaged, current = list(self.average.parameters()), list(self.denoiser.parameters())
-        torch._foreach_lerp_(averaged, current, 1 - decay)
+        for averaged, current in zip(self.average.parameters(), self.denoiser.parameters()):
+            averaged.lerp_(current, 1 - decay)
 
     def fraction_done(self) -> float:
         """Share of the run that is over, 0 to 1, by time or by steps."""
@@ -177,13 +176,14 @@ class Trainer:
         smooth = math.nan
         with tqdm(total=1000, desc="training", bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}") as bar:
             while self.fraction_done() < 1:
-                loss, error = self.train_step(next(batches))
+                loss = self.train_step(next(batches))
                 now = time.monotonic()
                 self.progress.seconds = before + now - started
                 smooth = loss if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss
-                bar.n = round(1000 * self.fraction_done())
                 speed = self.progress.crops / max(self.progress.seconds, 1e-9)
-                bar.set_postfix_str(f"step {self.progress.step}, loss {smooth:.4f}, {speed:.1f} crops/s")
+                state = f"step {self.progress.step}, loss {smooth:.4f}, {speed:.1f} crops/s"
+                bar.set_postfix_str(state, refresh=False)
+                bar.update(round(1000 * self.fraction_done()) - bar.n)
                 if now - saved >= 60 * self.config.save_minutes:
                     self.save(folder)
                     saved = now
@@ -255,6 +255,6 @@ class Trainer:
             self.progress = Progress(**state["progress"])
             self.residual_scale = RateTable.from_dict(state["residual_scale"])
             self.threshold = RateTable.from_dict(state["threshold"])
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
-            raise WeightsError(f"the run cannot be resumed: {error}", source=str(path)) from error
-
+        except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise WeightsError(f"the run cannot be resumed: {reason}", source=str(path)) from error

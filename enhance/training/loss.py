@@ -64,8 +64,8 @@ def noisy_residual(pairs: Pairs, t: Tensor, noise: Tensor) -> Tensor:
 
 def objective_loss(
     prediction: Tensor, pairs: Pairs, t: Tensor, objective: Objective, distance: Distance | None = None
-) -> tuple[Tensor, Tensor]:
-    """Loss of a batch.
+) -> Tensor:
+    """Loss of a batch, a scalar.
 
     Args:
         prediction: r̂0, [B, 3, H, W].
@@ -73,9 +73,6 @@ def objective_loss(
         t: noise levels, [B].
         objective: weights.
         distance: perceptual distance, needed if the objective weighs it.
-
-    Returns:
-        the loss, and the mean squared error of r̂0 per crop [B], detached.
     """
     error = (prediction - pairs.residual).square().mean(dim=(1, 2, 3))
     # Error of the raw network F, whose target has unit variance at every t (see `Denoiser`).
@@ -88,4 +85,4 @@ def objective_loss(
         enhanced = base + scaled * prediction[sampled]
         original = base + scaled * pairs.residual[sampled]
         loss = loss + objective.perceptual_weight * distance(enhanced, original).sum() / len(t)
-    return loss, error.detach()
+    return loss

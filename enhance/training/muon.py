@@ -1,8 +1,8 @@
 """Muon: momentum whose update is orthogonalised, for the kernels of the network; AdamW for everything else.
 
-Source: K. Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks" (Newton-Schulz iteration), with
-the update's scale of Liu et al. 2025, "Muon is scalable for LLM training", equation 4, so that one learning rate and one
-weight decay serve both kinds of parameters. PyTorch's own Muon takes matrices only; kernels are flattened here.
+Source: K. Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks" (Newton-Schulz iteration),
+with the update's scale of Liu et al. 2025, "Muon is scalable for LLM training", equation 4, so that one learning rate
+and one weight decay serve both kinds of parameters. PyTorch's own Muon takes matrices only; kernels are flattened here.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Muon(torch.optim.Optimizer):
 
 def make_optimizers(network: nn.Module, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
     """Muon for the kernels between hidden layers, AdamW for the first and last layer, matrices and vectors."""
-    kernels, others = [], []
+    kernels: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         hidden = parameter.ndim == 4 and not name.endswith(("first.weight", "last.weight", "phase"))
         (kernels if hidden else others).append(parameter)

@@ -58,5 +58,5 @@ def _centre(image: Uint8, side: int) -> Uint8:
     return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
-def _psnr(original: np.ndarray, pixels: np.ndarray) -> float:  # type: ignore[type-arg]
+def _psnr(original: np.ndarray, pixels: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / max(np.mean((original.astype(np.float64) - pixels) ** 2), 1e-9)))

@@ -14,9 +14,7 @@ from enhance.errors import WeightsError
 from enhance.models.checkpoint import Checkpoint, SamplingDefaults, load_checkpoint, read_description, save_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
 
-TINY = UNetConfig(
-    widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8
-)
+TINY = UNetConfig(widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8)
 
 
 def make_checkpoint() -> Checkpoint:

@@ -9,9 +9,7 @@ from enhance.diffusion.schedule import alpha_bar
 from enhance.errors import WeightsError
 from enhance.models.unet import Denoiser, UNetConfig
 
-TINY = UNetConfig(
-    widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8
-)
+TINY = UNetConfig(widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8)
 
 
 def random_denoiser(config: UNetConfig = TINY) -> Denoiser:

@@ -1,0 +1,77 @@
+"""Crops: reproducible, aligned pairs from folders of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from enhance.errors import DecodeError, UsageError
+from enhance.training.crops import RandomCrops, batches, find_images, load_image, load_images
+from enhance.training.degradation import JpegDegradation
+
+PHOTOS = [np.asarray(data.astronaut()), np.asarray(data.chelsea())]
+
+
+def crops(seed: int = 0) -> RandomCrops:
+    return RandomCrops(PHOTOS, 32, JpegDegradation(), seed)
+
+
+def test_a_batch_has_the_promised_shapes() -> None:
+    original, base, conditioning, level = next(batches(crops(), 4, workers=0, pin=False))
+    assert original.shape == base.shape == (4, 3, 32, 32)
+    assert original.dtype == base.dtype == torch.uint8
+    assert conditioning.shape == (4, 128) and conditioning.dtype == torch.float32
+    assert level.shape == (4,) and bool(((level >= 1) & (level <= 100)).all())
+
+
+def test_original_and_base_show_the_same_place() -> None:
+    stream = iter(RandomCrops(PHOTOS, 64, JpegDegradation(quality_range=(60, 60)), 0))
+    for _ in range(20):
+        original, base, _, _ = next(stream)
+        assert (original.float() - base.float()).abs().mean() < 12
+
+
+def test_the_seed_decides_the_stream() -> None:
+    first, again, other = (next(batches(crops(seed), 3, workers=0, pin=False)) for seed in (5, 5, 6))
+    assert all(torch.equal(a, b) for a, b in zip(first, again))
+    assert not torch.equal(first[0], other[0])
+
+
+def test_workers_give_different_crops() -> None:
+    stream = batches(crops(), 2, workers=2, pin=False)
+    assert not torch.equal(next(stream)[0], next(stream)[0])
+
+
+def test_orientations_are_all_used() -> None:
+    image = np.arange(32 * 32 * 3, dtype=np.uint8).reshape(32, 32, 3)
+    rng = np.random.default_rng(0)
+    seen = {crops().draw(image, rng).tobytes() for _ in range(100)}
+    assert len(seen) == 8
+
+
+def test_folders_are_searched_and_damage_is_named(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    Image.fromarray(PHOTOS[0]).save(tmp_path / "deep" / "a.png")
+    Image.fromarray(PHOTOS[1][:16]).save(tmp_path / "small.PNG")
+    (tmp_path / "notes.txt").write_text("no image")
+    paths = find_images([tmp_path])
+    assert [path.name for path in paths] == ["a.png", "small.PNG"]
+    kept = load_images(paths, smallest=32, workers=1, progress=False)
+    assert len(kept) == 1 and np.array_equal(kept[0], PHOTOS[0])
+    with pytest.raises(UsageError, match="as large as a crop"):
+        load_images(paths, smallest=4096, workers=1, progress=False)
+    (tmp_path / "broken.png").write_bytes(b"not a png")
+    with pytest.raises(DecodeError, match=r"broken\.png"):
+        load_image(tmp_path / "broken.png")
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no images"):
+        find_images([tmp_path])
+    with pytest.raises(UsageError, match="not a folder"):
+        find_images([tmp_path / "absent"])

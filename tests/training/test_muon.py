@@ -1,0 +1,59 @@
+"""Muon: orthogonal updates, and a step that descends."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from enhance.models.unet import Denoiser, UNetConfig
+from enhance.training.muon import Muon, make_optimizers, orthogonalise
+
+
+@pytest.mark.parametrize("shape", [(16, 144), (144, 16), (32, 32)])
+def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+    singular = torch.linalg.svdvals(orthogonalise(matrix).float())
+    assert singular.max() < 1.35
+    # Tiny singular values of a square matrix need more than five iterations; the bulk does not.
+    assert singular.quantile(0.2) > 0.6
+
+
+def test_singular_vectors_are_kept() -> None:
+    u, s, v = torch.linalg.svd(torch.randn(8, 40, generator=torch.Generator().manual_seed(1)), full_matrices=False)
+    aligned = u.T @ orthogonalise(u @ torch.diag(s) @ v).float() @ v.T
+    off_diagonal = aligned - torch.diag(torch.diagonal(aligned))
+    assert off_diagonal.abs().max() < 0.05
+
+
+def test_step_has_the_size_of_adamw() -> None:
+    parameter = nn.Parameter(torch.zeros(32, 16, 3, 3))
+    parameter.grad = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
+    Muon([parameter], lr=1e-3).step()
+    assert parameter.square().mean().sqrt().item() == pytest.approx(0.2e-3, rel=0.2)
+
+
+def test_every_parameter_has_one_optimizer() -> None:
+    tiny = UNetConfig(
+        widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8
+    )
+    denoiser = Denoiser(tiny)
+    owned = [p for opt in make_optimizers(denoiser, 1e-3, 0.0) for group in opt.param_groups for p in group["params"]]
+    assert len(owned) == len({id(p) for p in owned}) == len(list(denoiser.parameters()))
+
+
+def test_least_squares_is_learned() -> None:
+    torch.manual_seed(0)
+    truth, layer = nn.Conv2d(4, 8, 3, bias=False), nn.Conv2d(4, 8, 3, bias=False)
+    x = torch.randn(64, 4, 8, 8)
+    optimizer = Muon(layer.parameters(), lr=0.02)
+    losses = []
+    for step in range(200):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.02 * (1 - step / 200)
+        loss = (layer(x) - truth(x).detach()).square().mean()
+        layer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 1e-3 * losses[0]
