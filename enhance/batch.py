@@ -11,18 +11,21 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
-from enhance.batch_plan import Job, Outcome, Status
+from enhance.batch_plan import STREAM, Job, Outcome, Status
+from enhance.codecs.base import decode
 from enhance.errors import DeviceError, EnhanceError
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 
 _log = logging.getLogger(__name__)
 
-Decode = Callable[[Job], DecodedImage]
+Decode = Callable[[str], DecodedImage]
 Enhance = Callable[[DecodedImage], EnhancedImage]
 Write = Callable[[EnhancedImage, Job], None]
 
@@ -50,15 +53,22 @@ class _UnderWay:
         return self.error is not None or (self.written is not None and self.written.done())
 
 
+def decode_input(name: str) -> DecodedImage:
+    """Decodes a file, or stdin for "-". Errors as `enhance.codecs.base.decode`."""
+    if name == STREAM:
+        return decode(sys.stdin.buffer, source_name="<stdin>")
+    return decode(Path(name), source_name=name)
+
+
 def run_batch(
-    jobs: Sequence[Job], enhance: Enhance, *, decode: Decode, write: Write, memory: int = MEMORY
+    jobs: Sequence[Job], enhance: Enhance, *, decode: Decode = decode_input, write: Write, memory: int = MEMORY
 ) -> Generator[Outcome, None, None]:
     """Takes every job from file to file.
 
     Args:
         jobs: from `plan_batch`.
         enhance: the network; called in the caller's thread, one picture at a time.
-        decode: called in threads; gives the decoded input.
+        decode: called in threads with an input's name.
         write: called in threads; must leave no half file behind.
         memory: bytes of pictures that may wait between decoder and writer. A picture above it is worked on alone.
 
@@ -110,7 +120,7 @@ class _Pipeline:
     def _start_decoding(self) -> None:
         while self.waiting and not self.ended and self._has_room():
             job = self.waiting.popleft()
-            self.decoding.append(_UnderWay(job, self.decoders.submit(self.decode, job)))
+            self.decoding.append(_UnderWay(job, self.decoders.submit(self.decode, job.input)))
 
     def _has_room(self) -> bool:
         """Whether one more picture fits, if those still being decoded are like the largest of the last ones."""

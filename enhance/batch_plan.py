@@ -6,6 +6,8 @@ Everything that can be refused is refused here, before any work is done:
 - Two inputs that would write one output are refused, both named. The same file named twice is done once.
 - Outputs that exist are refused, unless they are to be skipped (`--resume`) or replaced (`--force`).
 
+(`os.path` and not `Path` asks what exists: it takes names that are too long for the disk for missing ones.)
+
 Folders are walked in the order of names. Of their files, those are taken that a decoder recognises by their first bytes
 or that carry an extension of a known codec (a text file called .jpg is a failure to report, not a file to pass over);
 hidden files and the output folder are not looked at. A file named explicitly is always taken.
@@ -109,11 +111,11 @@ def plan_batch(
     walk = _Walk(out, recursive)
     found = [pair for name in inputs for pair in walk.find(name)]
     if out_is_file or out == STREAM:
-        if len(found) + len(walk.failures) != 1 or any(Path(name).is_dir() for name in inputs):
+        if len(found) + len(walk.failures) != 1 or any(map(os.path.isdir, inputs)):
             raise UsageError("one output file takes one input file", source=out, hint="-o FOLDER takes more")
         jobs = [Job(found[0][0], out)] if found else []
     else:
-        if Path(out).exists() and not Path(out).is_dir():
+        if os.path.lexists(out) and not os.path.isdir(out):
             raise UsageError("is a file, not a folder", source=out, hint="name a folder with -o")
         jobs = [Job(name, str(Path(out, _renamed(place, extension)))) for name, place in found]
     jobs = _without_collisions(jobs)
@@ -145,7 +147,7 @@ class _Walk:
     def _argument(self, name: str) -> Iterator[tuple[str, str]]:
         if name == STREAM:
             yield name, "stdin"
-        elif Path(name).is_dir():
+        elif os.path.isdir(name):
             before = len(self.failures)
             files = list(self._folder(name))
             if not files and len(self.failures) == before:
@@ -175,7 +177,7 @@ class _Walk:
     def _is_walked(self, folder: str) -> bool:
         if Path(folder).name.startswith("."):
             return False
-        return not (Path(self.out).exists() and Path(folder).samefile(self.out))
+        return not (os.path.exists(self.out) and os.path.samefile(folder, self.out))
 
     def _unreadable(self, error: OSError) -> None:
         reason = f"the folder cannot be read: {error.strerror}"
@@ -248,7 +250,7 @@ def _without_existing(jobs: list[Job], existing: Existing) -> tuple[list[Job], l
     for job in jobs:
         if job.output == STREAM or not os.path.lexists(job.output):
             wanted.append(job)
-        elif Path(job.output).is_dir():
+        elif os.path.isdir(job.output):
             error = OutputError("a folder is in the place of the result", source=job.output, hint="move it away")
             settled.append(Outcome("failed", job.input, job.output, error=error))
         elif existing == "skip":

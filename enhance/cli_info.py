@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhance.errors import EnhanceError, one_line
@@ -48,9 +47,9 @@ def describe_file(name: str) -> dict[str, Any]:
     Raises:
         DecodeError, UnsupportedImageError: as `enhance.codecs.base.decode`.
     """
-    from enhance.codecs.base import decode
+    from enhance.batch import decode_input
 
-    decoded = decode(sys.stdin.buffer, source_name="<stdin>") if name == "-" else decode(Path(name), source_name=name)
+    decoded = decode_input(name)
     return {
         "file": decoded.source,
         "codec": decoded.rate.codec,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from enhance.batch_plan import Job, Plan
     from enhance.cli_report import Reporter
     from enhance.encoders import OutputFormat
-    from enhance.images import DecodedImage, EnhancedImage
+    from enhance.images import EnhancedImage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,18 +101,9 @@ def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, 
         enhancer.checkpoint("jpeg")  # a damaged installation shows here, once, and not with every file
     reporter.start()
     enhance = partial(enhancer.run, knobs=knobs)
-    with closing(run_batch(plan.jobs, enhance, decode=_decode, write=place.write)) as outcomes:
+    with closing(run_batch(plan.jobs, enhance, write=place.write)) as outcomes:
         for outcome in outcomes:
             reporter.tell(outcome)
-
-
-def _decode(job: Job) -> DecodedImage:
-    from enhance.batch_plan import STREAM
-    from enhance.codecs.base import decode
-
-    if job.input == STREAM:
-        return decode(sys.stdin.buffer, source_name="<stdin>")
-    return decode(Path(job.input), source_name=job.input)
 
 
 @dataclass(frozen=True)
@@ -140,7 +131,7 @@ class _Place:
             raise UsageError("stdout is a terminal", hint="pipe it somewhere, or name a file with -o")
         asked = OutputFormat.from_name(options.format) if options.format else None
         named = None
-        if name != STREAM and not name.endswith(("/", os.sep)) and not Path(name).is_dir():
+        if name != STREAM and not name.endswith(("/", os.sep)) and not os.path.isdir(name):
             named = _format_of(name)
         if asked and named and asked is not named:
             raise UsageError(f"contradicts --format {options.format}", source=name, hint="leave one of them out")

@@ -148,6 +148,13 @@ def test_an_unreadable_file(batch: Batch, jpeg_bytes: JpegFactory, monkeypatch: 
     assert batch.written() == ["good.png"]
 
 
+def test_a_name_too_long_for_the_disk(batch: Batch) -> None:
+    status, lines = batch.run("x" * 300 + ".jpg", "-o", str(batch.out))
+    assert status == 1 and len(lines) == 1 and "no such file" in lines[0]
+    status, lines = batch.run(str(batch.folder), "-o", str(batch.out / ("x" * 300)))
+    assert status == 1 and len(lines) == 1 and "the folder cannot be made" in lines[0]
+
+
 def test_a_missing_file_and_a_dangling_link(batch: Batch) -> None:
     (batch.folder / "link.jpg").symlink_to("nowhere.jpg")
     missing = str(batch.folder / "missing.jpg")

@@ -135,12 +135,12 @@ def test_every_job_has_its_own_outcome_in_order(fates: list[str]) -> None:
     def fate(name: str) -> str:
         return fates[int(name.removesuffix(".jpg"))]
 
-    def decode(job: Job) -> DecodedImage:
-        if fate(job.input) == "decode":
-            raise DecodeError("damaged", source=job.input)
-        if fate(job.input) == "bug":
+    def decode(name: str) -> DecodedImage:
+        if fate(name) == "decode":
+            raise DecodeError("damaged", source=name)
+        if fate(name) == "bug":
             raise KeyError("surprise")
-        return replace(decoded(), source=job.input)
+        return replace(decoded(), source=name)
 
     def network(image: DecodedImage) -> EnhancedImage:
         if fate(image.source) == "enhance":
@@ -161,7 +161,7 @@ def test_decoding_and_writing_overlap_with_the_network() -> None:
     def slow(*_: object) -> None:
         time.sleep(0.02)
 
-    def decode(job: Job) -> DecodedImage:
+    def decode(name: str) -> DecodedImage:
         slow()
         return decoded()
 
@@ -178,16 +178,16 @@ def test_decoding_and_writing_overlap_with_the_network() -> None:
 def test_memory_under_way_is_bounded() -> None:
     alive, most, lock = set(), [0], threading.Lock()
 
-    def decode(job: Job) -> DecodedImage:
+    def decode(name: str) -> DecodedImage:
         with lock:
-            alive.add(job)
+            alive.add(name)
             most[0] = max(most[0], len(alive))
         return decoded(64)
 
     def write(image: EnhancedImage, job: Job) -> None:
         time.sleep(0.002)
         with lock:
-            alive.remove(job)
+            alive.remove(job.input)
 
     memory = 3 * 4 * 64 * 64 * 3  # three pictures, as they are counted
     assert len(list(run_batch(jobs(30), enhance, decode=decode, write=write, memory=memory))) == 30
@@ -197,7 +197,7 @@ def test_memory_under_way_is_bounded() -> None:
 def test_a_picture_larger_than_the_memory_is_worked_on_alone() -> None:
     alive = [0]
 
-    def decode(job: Job) -> DecodedImage:
+    def decode(name: str) -> DecodedImage:
         alive[0] += 1
         assert alive[0] == 1
         return decoded(64)
@@ -212,8 +212,8 @@ def test_a_picture_larger_than_the_memory_is_worked_on_alone() -> None:
 def test_a_full_disk_ends_the_batch_early() -> None:
     started = []
 
-    def decode(job: Job) -> DecodedImage:
-        started.append(job)
+    def decode(name: str) -> DecodedImage:
+        started.append(name)
         return decoded()
 
     def write(image: EnhancedImage, job: Job) -> None:
@@ -242,7 +242,7 @@ def test_closing_waits_for_started_files() -> None:
 
     with (
         pytest.raises(KeyboardInterrupt),
-        closing(run_batch(jobs(100), network, decode=lambda job: decoded(), write=write)) as outcomes,
+        closing(run_batch(jobs(100), network, decode=lambda name: decoded(), write=write)) as outcomes,
     ):
         list(outcomes)
     assert events and len(events) < 10
