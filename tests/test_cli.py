@@ -251,3 +251,11 @@ def test_import_and_help_are_quick() -> None:
     bare = seconds("pass")
     assert seconds("import enhance") - bare < 0.3
     assert seconds("import sys; from enhance.cli import main; sys.exit(main(['--help']))") - bare < 0.3
+
+
+@pytest.mark.parametrize("name", ["run", "eval", "train", "info", "doctor"])
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"usage: enhance {name}" in capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert f"\n  {name} " in capsys.readouterr().out
