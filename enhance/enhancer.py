@@ -118,7 +118,7 @@ class Enhancer:
         began = time.perf_counter()
         rate, overridden, notes = _choose_rate(decoded, knobs)
         model = self.checkpoint(rate.codec)
-        sampling = knobs.resolve(model.sampling.to_dict())
+        sampling = knobs.resolve(model.sampling)
         scale, threshold = model.residual_scale(rate.level), model.threshold(rate.level)
         consistency = decoded.consistency if knobs.consistent else None
         if consistency is not None and overridden:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from enhance.errors import UsageError
@@ -15,12 +14,26 @@ Start = Literal["mmse", "gaussian"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 MAX_STEPS = 1000
 
-# What the sampling modes mean for a checkpoint that brings no settings of its own.
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "balanced": {"steps": 4, "perception": 0.5},
-    "perceptual": {"steps": 8, "perception": 1.0},
-}
-_COMMON: dict[str, Any] = {"start": 0.5, "init": "mmse", "sampler": "ddim", "eta": 0.0}
+
+@dataclass(frozen=True)
+class SamplingDefaults:
+    """What a model takes where the user leaves a choice open; found on validation images, stored in its checkpoint.
+
+    Attributes:
+        start, init, sampler, eta: as in `Knobs`.
+        modes: for "balanced" and "perceptual" the `steps` and the `perception` that they stand for.
+    """
+
+    start: float = 0.5
+    init: str = "mmse"
+    sampler: str = "ddim"
+    eta: float = 0.0
+    modes: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            "balanced": {"steps": 4, "perception": 0.5},
+            "perceptual": {"steps": 8, "perception": 1.0},
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -135,23 +148,14 @@ class Knobs:
         if self.steps == 1 and self.mode in ("balanced", "perceptual"):
             raise UsageError(f"mode {self.mode} needs more than one step", hint="mode='fidelity' is the one-step mode")
 
-    def resolve(self, settings: Mapping[str, Any] | None = None) -> Sampling:
-        """Fills in what the user left open.
-
-        Args:
-            settings: `Checkpoint.sampling.to_dict()`: any of `start`, `init`, `sampler`, `eta`, and under `modes` for
-                "balanced" and "perceptual" the `steps` and `perception` that they stand for. What is missing falls
-                back to this module's defaults.
-        """
+    def resolve(self, model: SamplingDefaults | None = None) -> Sampling:
+        """Fills in what the user left open from the model's defaults."""
+        model = model or SamplingDefaults()
         mode = self.mode or ("perceptual" if (self.steps or 1) > 1 or self.perception else "fidelity")
-        settings = settings or {}
-        defaults: dict[str, Any] = {"steps": 1, "perception": 0.0}
-        defaults |= {name: settings.get(name, value) for name, value in _COMMON.items()}
-        if mode != "fidelity":
-            defaults |= _DEFAULTS[mode] | dict(settings.get("modes", {}).get(mode, {}))
-        names = ("steps", "perception", "start", "init", "sampler", "eta")
-        chosen = {name: getattr(self, name) for name in names}
-        return Sampling(**{name: defaults[name] if chosen[name] is None else chosen[name] for name in names})
+        values: dict[str, Any] = {name: getattr(model, name) for name in ("start", "init", "sampler", "eta")}
+        values |= {"steps": 1, "perception": 0.0} if mode == "fidelity" else model.modes[mode]
+        chosen = {name: getattr(self, name) for name in values}
+        return Sampling(**values | {name: value for name, value in chosen.items() if value is not None})
 
 
 def _whole(name: str, value: object, low: int, high: int, also: str = "") -> None:

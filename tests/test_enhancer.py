@@ -306,7 +306,7 @@ def test_free_memory_decides_the_tile(enhancer: Enhancer, monkeypatch: pytest.Mo
     monkeypatch.setattr("enhance.enhancer._SMALLEST_BUDGET", 0)
     monkeypatch.setattr(runtime, "free_memory", lambda device: 2**40)
     assert enhancer.run(photo(400, 400)).record.tile == 0
-    monkeypatch.setattr(runtime, "free_memory", lambda device: 100 * 2**20)
+    monkeypatch.setattr(runtime, "free_memory", lambda device: 10 * 2**20)
     assert 0 < enhancer.run(photo(400, 400)).record.tile < 400
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enhance.errors import UsageError
-from enhance.knobs import Knobs
+from enhance.knobs import Knobs, SamplingDefaults
 
 WRONG: list[dict[str, Any]] = [
     {"quality": 0}, {"quality": 101}, {"quality": 30.5}, {"quality": True}, {"qp": -1}, {"qp": 64}, {"mode": "best"},
@@ -42,21 +42,21 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 def test_one_step_is_the_default() -> None:
     for knobs in (Knobs(), Knobs(mode="fidelity"), Knobs(steps=1), Knobs(perception=0), Knobs(steps=1, perception=0)):
-        sampling = knobs.resolve({"modes": {"perceptual": {"steps": 9}}})
+        sampling = knobs.resolve(SamplingDefaults(modes={"perceptual": {"steps": 9, "perception": 1.0}}))
         assert (sampling.steps, sampling.evaluations, sampling.name) == (1, 1, "one-step")
 
 
 def test_asking_for_samples_is_the_perceptual_mode() -> None:
     for knobs in (Knobs(steps=6), Knobs(mode="perceptual", steps=6)):
-        sampling = knobs.resolve({"start": 0.4, "modes": {"perceptual": {"perception": 0.9}}})
+        sampling = knobs.resolve(SamplingDefaults(start=0.4, modes={"perceptual": {"steps": 9, "perception": 0.9}}))
         assert (sampling.steps, sampling.perception, sampling.start) == (6, 0.9, 0.4)
     assert Knobs(perception=0.5).resolve().steps > 1
 
 
-def test_own_values_go_before_the_checkpoint_and_the_checkpoint_before_the_defaults() -> None:
-    settings = {"eta": 0.2, "modes": {"balanced": {"steps": 3}}}
-    sampling = Knobs(mode="balanced", eta=1).resolve(settings)
-    assert (sampling.steps, sampling.eta, sampling.sampler) == (3, 1, "ddim")
+def test_own_values_go_before_the_model() -> None:
+    model = SamplingDefaults(eta=0.2, sampler="ddpm", modes={"balanced": {"steps": 3, "perception": 0.4}})
+    sampling = Knobs(mode="balanced", eta=1, perception=0.7).resolve(model)
+    assert (sampling.steps, sampling.eta, sampling.sampler, sampling.perception) == (3, 1, "ddpm", 0.7)
 
 
 @given(steps=st.integers(2, 50), perception=st.floats(0, 1), init=st.sampled_from(["mmse", "gaussian"]))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +17,10 @@ from safetensors.torch import save as serialise
 
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
+from enhance.knobs import SamplingDefaults
 from enhance.models.unet import Denoiser, UNetConfig
 
 FORMAT = "enhance-1"
-
-
-@dataclass(frozen=True)
-class SamplingDefaults:
-    """Settings of the sampler that were found best for a model on validation images.
-
-    Attributes:
-        start: noise level t_s at which the sampler starts, in (0, 1].
-        init: "mmse" (start from the one-step prediction plus noise) or "gaussian" (from noise alone).
-        eta: DDIM's stochasticity; 0 is deterministic given the start, 1 is ancestral.
-        modes: for "balanced" and "perceptual", the `steps` and `perception` they stand for.
-    """
-
-    start: float = 0.5
-    init: str = "mmse"
-    eta: float = 0.0
-    modes: dict[str, dict[str, float]] = field(
-        default_factory=lambda: {
-            "balanced": {"steps": 2, "perception": 0.5},
-            "perceptual": {"steps": 4, "perception": 1.0},
-        }
-    )
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"start": self.start, "init": self.init, "eta": self.eta, "modes": self.modes}
 
 
 @dataclass(frozen=True)
@@ -90,7 +66,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str], *, hal
         "codec": checkpoint.codec,
         "residual_scale": checkpoint.residual_scale.to_dict(),
         "threshold": checkpoint.threshold.to_dict(),
-        "sampling": checkpoint.sampling.to_dict(),
+        "sampling": asdict(checkpoint.sampling),
         "training": checkpoint.training,
     }
     blob = serialise(tensors, metadata={"format": FORMAT, "enhance": json.dumps(description)})

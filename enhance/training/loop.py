@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DeviceError, WeightsError
-from enhance.models.checkpoint import Checkpoint, SamplingDefaults, save_checkpoint
+from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.unet import Denoiser
 from enhance.training.crops import Batch
 from enhance.training.loss import Distance, Objective, Pairs, noisy_residual, objective_loss
@@ -218,9 +218,7 @@ class Trainer:
     def checkpoint(self) -> Checkpoint:
         """The averaged weights as they ship."""
         training = {**self.description, **asdict(self.progress), "config": asdict(self.config)}
-        return Checkpoint(
-            self.average, self.residual_scale, self.threshold, self.codec, SamplingDefaults(), training=training
-        )
+        return Checkpoint(self.average, self.residual_scale, self.threshold, self.codec, training=training)
 
     def save(self, folder: Path) -> None:
         """Writes the state to resume from and the model to ship, each atomically."""

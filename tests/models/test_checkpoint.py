@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
-from enhance.models.checkpoint import Checkpoint, SamplingDefaults, load_checkpoint, read_description, save_checkpoint
+from enhance.knobs import SamplingDefaults
+from enhance.models.checkpoint import Checkpoint, load_checkpoint, read_description, save_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
 
 TINY = UNetConfig(widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8)
