@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance.batch_plan import STREAM, Job, Outcome, Status
-from enhance.codecs.base import decode
+from enhance.codecs.base import DEFAULT_MAX_PIXELS, decode
 from enhance.errors import DeviceError, EnhanceError
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 
@@ -53,11 +53,11 @@ class _UnderWay:
         return self.error is not None or (self.written is not None and self.written.done())
 
 
-def decode_input(name: str) -> DecodedImage:
-    """Decodes a file, or stdin for "-". Errors as `enhance.codecs.base.decode`."""
+def decode_input(name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> DecodedImage:
+    """Decodes a file, or stdin for "-". Arguments and errors as `enhance.codecs.base.decode`."""
     if name == STREAM:
-        return decode(sys.stdin.buffer, source_name="<stdin>")
-    return decode(Path(name), source_name=name)
+        return decode(sys.stdin.buffer, source_name="<stdin>", max_pixels=max_pixels)
+    return decode(Path(name), source_name=name, max_pixels=max_pixels)
 
 
 def run_batch(

@@ -60,6 +60,9 @@ def _add_machine_arguments(group: Any) -> None:
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     group.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
+    group.add_argument(
+        "--max-megapixels", type=float, metavar="N", default=1000.0, help="refuse larger inputs (default 1000)"
+    )
 
 
 def _tile(text: str) -> int | str:
@@ -93,7 +96,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
-    from enhance.batch import run_batch
+    from enhance.batch import decode_input, run_batch
     from enhance.enhancer import Enhancer
 
     enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
@@ -101,7 +104,8 @@ def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, 
         enhancer.checkpoint("jpeg")  # a damaged installation shows here, once, and not with every file
     reporter.start()
     enhance = partial(enhancer.run, knobs=knobs)
-    with closing(run_batch(plan.jobs, enhance, write=place.write)) as outcomes:
+    decode = partial(decode_input, max_pixels=round(options.max_megapixels * 1e6))
+    with closing(run_batch(plan.jobs, enhance, decode=decode, write=place.write)) as outcomes:
         for outcome in outcomes:
             reporter.tell(outcome)
 

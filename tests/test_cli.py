@@ -259,3 +259,13 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     assert f"usage: enhance {name}" in capsys.readouterr().out
     assert main(["--help"]) == 0
     assert f"\n  {name} " in capsys.readouterr().out
+
+
+def test_a_picture_above_the_limit_is_refused_and_the_limit_is_the_users(
+    tmp_path: Path, photo_folder: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, output = photo_folder / "a.jpg", tmp_path / "out.png"
+    assert run(photo, "-o", output, "--max-megapixels", 0.001) == 1
+    assert "--max-megapixels" in capsys.readouterr().err
+    assert not output.exists()
+    assert run(photo, "-o", output, "--max-megapixels", 1) == 0

@@ -109,7 +109,7 @@ def _check_size(markers: JpegMarkers, source: str, max_pixels: int) -> None:
         )
     if frame.width * frame.height > max_pixels:
         reason = f"{size}, more than the limit of {max_pixels / 1e6:g} megapixels"
-        raise UnsupportedImageError(reason, source=source, hint="if that is meant, raise max_pixels")
+        raise UnsupportedImageError(reason, source=source, hint="raise --max-megapixels, or max_pixels of decode()")
 
 
 def _read_rate(markers: JpegMarkers, source: str) -> tuple[JpegRate, list[str]]:
