@@ -21,7 +21,7 @@ from enhance.evaluation import metrics
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 from enhance.knobs import Knobs
 
-LOSSLESS_SUFFIXES = (".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff")
+LOSSLESS_SUFFIXES = (".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 BASELINE = "jpeg"
 """Name of the setting that does nothing: the decoded JPEG."""
@@ -114,9 +114,12 @@ def load_original(path: Path, gray: bool = False) -> Pixels:
 
     Raises:
         DecodeError: it cannot be read.
-        UnsupportedImageError: it has more than 8 bits a channel.
+        UnsupportedImageError: it has more than 8 bits a channel, or is a lossy WebP.
     """
     try:
+        # A lossless WebP holds a VP8L chunk, first or after its metadata; a lossy one holds "VP8 ".
+        if path.suffix.lower() == ".webp" and b"VP8L" not in path.read_bytes():
+            raise UnsupportedImageError("a lossy WebP is no original", source=str(path))
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise UnsupportedImageError("originals must have 8 bits a channel", source=str(path))

@@ -66,6 +66,15 @@ def test_originals_that_cannot_be_used(tmp_path: Path) -> None:
         load_original(tmp_path / "deep.png")
 
 
+def test_a_webp_is_an_original_only_without_loss(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
+    for name, lossless in (("good", True), ("bad", False)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.webp", lossless=lossless)
+    assert np.array_equal(load_original(tmp_path / "good.webp"), pixels)
+    with pytest.raises(UnsupportedImageError, match="lossy"):
+        load_original(tmp_path / "bad.webp")
+
+
 @pytest.mark.parametrize(
     ("mode", "gray", "shape"),
     [("RGB", False, (48, 40, 3)), ("RGB", True, (48, 40)), ("L", False, (48, 40)), ("RGBA", False, (48, 40, 3))],
