@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from enhance.errors import UsageError
+from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
 from enhance.training.calibration import calibrate_jpeg
@@ -96,11 +97,12 @@ def _make_trainer(args: argparse.Namespace, crops: RandomCrops) -> Trainer:
     )
     torch.manual_seed(args.seed)
     earlier: dict[str, Any] = {}
+    sampling: SamplingDefaults | None = None
     if args.init:
         checkpoint = load_checkpoint(args.init)
         denoiser = checkpoint.denoiser.train().requires_grad_(True)
         scale, threshold = checkpoint.residual_scale, checkpoint.threshold
-        earlier = {"init": checkpoint.training}
+        sampling, earlier = checkpoint.sampling, {"init": checkpoint.training}
     else:
         denoiser = Denoiser(UNetConfig())
         scale, threshold = calibrate_jpeg(_calibration_crops(crops))
@@ -119,6 +121,7 @@ def _make_trainer(args: argparse.Namespace, crops: RandomCrops) -> Trainer:
         scale,
         threshold,
         config,
+        sampling=sampling,
         device=device,
         compile=device.type == "cuda",
         distance=_distance(args, device),

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DeviceError, WeightsError
+from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.unet import Denoiser
 from enhance.training.crops import Batch
@@ -77,6 +78,8 @@ class Trainer:
         residual_scale: s(q).
         threshold: τ(q), stored with the weights.
         config: how to train.
+        codec: the base codec of the pairs, "jpeg".
+        sampling: the sampler's settings to store with the weights.
         device: "cpu" or a CUDA device; both compute in bfloat16 autocast with channels-last.
         compile: pass the network through torch.compile (worth it on CUDA).
         distance: perceptual distance, for objectives that weigh it.
@@ -91,6 +94,7 @@ class Trainer:
         config: TrainingConfig,
         *,
         codec: str = "jpeg",
+        sampling: SamplingDefaults | None = None,
         device: torch.device | None = None,
         compile: bool = False,
         distance: Distance | None = None,
@@ -100,6 +104,7 @@ class Trainer:
         if self.device.type == "cuda" and not torch.cuda.is_available():
             raise DeviceError("no CUDA device is to be had", hint="train with --device cpu")
         self.config, self.codec, self.distance = config, codec, distance
+        self.sampling = sampling or SamplingDefaults()
         self.residual_scale, self.threshold = residual_scale, threshold
         self.denoiser = denoiser.to(self.device)
         self.average = Denoiser(denoiser.config).to(self.device).eval()
@@ -108,7 +113,7 @@ class Trainer:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.forward: nn.Module = torch.compile(self.denoiser) if compile else self.denoiser  # type: ignore[assignment]
         self.optimizers = make_optimizers(self.denoiser, config.lr, config.weight_decay)
-        self.generator = torch.Generator().manual_seed(config.seed)
+        self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.progress = Progress()
         self.description = description or {}
 
@@ -117,8 +122,8 @@ class Trainer:
     def train_step(self, batch: Batch) -> float:
         """One optimiser step. Returns the loss."""
         pairs = self._to_device(batch)
-        t = self.config.objective.draw_times(len(pairs.base), self.device, self.generator)
-        noise = torch.randn(pairs.base.shape, generator=self.generator).to(self.device)
+        t = self.config.objective.draw_times(len(pairs.base), self.generator)
+        noise = torch.randn(pairs.base.shape, generator=self.generator, device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             prediction = self.forward(noisy_residual(pairs, t, noise), pairs.base, t, pairs.conditioning)
         loss = objective_loss(prediction.float(), pairs, t, self.config.objective, self.distance)
@@ -218,7 +223,9 @@ class Trainer:
     def checkpoint(self) -> Checkpoint:
         """The averaged weights as they ship."""
         training = {**self.description, **asdict(self.progress), "config": asdict(self.config)}
-        return Checkpoint(self.average, self.residual_scale, self.threshold, self.codec, training=training)
+        return Checkpoint(
+            self.average, self.residual_scale, self.threshold, self.codec, self.sampling, training=training
+        )
 
     def save(self, folder: Path) -> None:
         """Writes the state to resume from and the model to ship, each atomically."""
@@ -249,10 +256,17 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(values)
-            self.generator.set_state(state["generator"].cpu())
             self.progress = Progress(**state["progress"])
+            self._resume_noise(state["generator"].cpu())
             self.residual_scale = RateTable.from_dict(state["residual_scale"])
             self.threshold = RateTable.from_dict(state["threshold"])
         except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise WeightsError(f"the run cannot be resumed: {reason}", source=str(path)) from error
+
+    def _resume_noise(self, state: Tensor) -> None:
+        """Goes on with the saved stream of noise, or on another kind of device with a new one."""
+        if state.shape == self.generator.get_state().shape:
+            self.generator.set_state(state)
+        else:
+            self.generator.manual_seed(self.config.seed + self.progress.step)

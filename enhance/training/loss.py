@@ -32,11 +32,11 @@ class Objective:
     balance: float = 0.25
     perceptual_weight: float = 0.0
 
-    def draw_times(self, batch: int, device: torch.device, generator: torch.Generator) -> Tensor:
-        """Noise levels [B]: the first `fidelity_share` of the batch at 1, the rest uniform."""
-        t = torch.rand(batch, generator=generator) * (1 - SMALLEST_T) + SMALLEST_T
+    def draw_times(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Noise levels [B] on the generator's device: the first `fidelity_share` at 1, the rest uniform."""
+        t = torch.rand(batch, generator=generator, device=generator.device) * (1 - SMALLEST_T) + SMALLEST_T
         t[: round(batch * self.fidelity_share)] = 1.0
-        return t.to(device)
+        return t
 
 
 @dataclass(frozen=True)
