@@ -54,13 +54,13 @@ class UNetConfig:
 
     @property
     def receptive_radius(self) -> int:
-        """Pixels around a position on which its output depends: each 3x3 convolution adds one sample of its level."""
+        """The farthest pixel on which an output pixel depends: each 3x3 convolution adds one sample of its level."""
         finer = sum(
             2 ** (level + 1) * 2 * (enc + dec)
             for level, (enc, dec) in enumerate(zip(self.encoder_blocks, self.decoder_blocks, strict=True))
         )
-        # First and last convolution at 1/2, the coarsest blocks, and the coarsest cell that a pixel shares.
-        return 2 * 2 + finer + 2 * self.middle_blocks * self.stride + self.stride
+        # First and last convolution at 1/2, the coarsest blocks, and the other pixels of a coarsest cell.
+        return 2 * 2 + finer + 2 * self.middle_blocks * self.stride + self.stride - 1
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -166,11 +166,13 @@ class UNet(nn.Module):
 class Denoiser(nn.Module):
     """Predicts the normalised residual r0 from its noisy version r_t, the decoded image and the rate.
 
-    The raw network F is wrapped so that its input and target have unit variance at every noise level (the
-    preconditioning of Karras et al. 2022, section 5, for unit-variance data and a variance-preserving process):
+    The raw network F is wrapped so that its target has unit variance at every noise level (skip and output scale of
+    the preconditioning of Karras et al. 2022, section 5, for unit-variance data and a variance-preserving process; the
+    target, √(1-ᾱ_t) r0 - √ᾱ_t ε, is minus the v of Salimans and Ho 2022):
 
         r̂0 = √ᾱ_t r_t + √(1-ᾱ_t) F(√ᾱ_t r_t, x̃, t, q)
 
+    Unlike theirs, F's input is the skip √ᾱ_t r_t, the best linear guess of r0, and not r_t of unit variance.
     At t = 1 (ᾱ = 0) r_t drops out: the prediction is the posterior mean E[r0 | x̃] and needs no noise.
     """
 

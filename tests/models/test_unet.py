@@ -34,6 +34,35 @@ def test_a_new_network_is_the_wiener_filter_of_unit_variance() -> None:
     assert torch.allclose(predicted, alpha_bar(0.3) ** 0.5 * r_t, atol=1e-6)
 
 
+@pytest.mark.parametrize("level", [0.1, 0.6, 1.0])
+def test_the_raw_network_predicts_minus_v(level: float) -> None:
+    """With F = √(1-ᾱ) r0 - √ᾱ ε, of unit variance at every noise level, the prediction is r0."""
+    r0, epsilon, conditioning = inputs()
+    signal, noise = alpha_bar(level) ** 0.5, (1 - alpha_bar(level)) ** 0.5
+    denoiser = Denoiser(TINY)
+    seen: list[torch.Tensor] = []
+
+    def network(noisy: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        seen.append(noisy)
+        return noise * r0 - signal * epsilon
+
+    denoiser.network.forward = network  # type: ignore[method-assign, assignment]
+    r_t = signal * r0 + noise * epsilon
+    predicted = denoiser(r_t, torch.zeros_like(r0), torch.tensor([level]), conditioning)
+    assert torch.allclose(predicted, r0, atol=1e-5)
+    assert torch.allclose(seen[0], signal * r_t, atol=1e-6)
+
+
+def test_the_place_within_a_cell_has_influence_and_nothing_else_of_the_place() -> None:
+    denoiser = random_denoiser()
+    flat, t = torch.zeros(1, 3, 256, 256), torch.ones(1)
+    predicted = denoiser(flat, flat, t, torch.zeros(1, 128))
+    cells = predicted[..., 112:144, 112:144].unfold(2, 16, 16).unfold(3, 16, 16)
+    assert torch.allclose(cells[:, :, 0, 0], cells[:, :, 1, 1], rtol=1e-3, atol=1e-4)
+    torch.nn.init.zeros_(denoiser.network.phase)
+    assert (denoiser(flat, flat, t, torch.zeros(1, 128)) - predicted).abs().max() > 1e-2
+
+
 def test_at_pure_noise_the_noise_has_no_influence() -> None:
     denoiser = random_denoiser()
     r_t, base, conditioning = inputs()
@@ -62,24 +91,36 @@ def test_images_of_a_batch_do_not_meet() -> None:
         assert torch.allclose(alone, together[one], rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize("position", [(200, 200), (207, 216), (215, 201)])
-def test_the_receptive_radius_holds(position: tuple[int, int]) -> None:
-    denoiser = random_denoiser()
-    size = 416
-    base = torch.zeros(1, 3, size, size, requires_grad=True)
-    r_t = torch.zeros(1, 3, size, size, requires_grad=True)
-    conditioning = torch.zeros(1, 128)
-    denoiser(r_t, base, torch.tensor([0.5]), conditioning)[0, :, position[0], position[1]].sum().backward()
-    for image in (base, r_t):
-        assert image.grad is not None
-        rows, columns = torch.nonzero(image.grad.abs().sum(dim=(0, 1)), as_tuple=True)
-        reach = max(
-            position[0] - int(rows.min()),
-            int(rows.max()) - position[0],
-            position[1] - int(columns.min()),
-            int(columns.max()) - position[1],
-        )
-        assert TINY.receptive_radius // 2 < reach <= TINY.receptive_radius
+def farthest_dependence(config: UNetConfig, axis: int) -> int:
+    """Largest distance along one axis between an output pixel and an input pixel of which its gradient is not zero."""
+    denoiser = random_denoiser(config).double()
+    start = (config.receptive_radius // config.stride + 2) * config.stride
+    shape = [1, 3, config.stride, config.stride]
+    shape[axis] = 2 * start + config.stride
+    base = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+    output = denoiser(base, base, torch.full((1,), 0.5).double(), torch.zeros(1, 128).double()).sum(dim=1)
+    reach = 0
+    # Where an output pixel lies in the coarsest cell decides how far it sees.
+    for position in range(start, start + config.stride):
+        (gradient,) = torch.autograd.grad(output.select(axis - 1, position).sum(), base, retain_graph=True)
+        seen = torch.nonzero(gradient.abs().sum(dim=[axis_ for axis_ in range(4) if axis_ != axis]))
+        reach = max(reach, position - int(seen.min()), int(seen.max()) - position)
+    return reach
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+@pytest.mark.parametrize(
+    ("encoder", "middle", "decoder"),
+    [((1, 1, 1), 1, (1, 1, 1)), ((1, 2), 0, (0, 1)), ((0, 2), 2, (1, 0)), ((2,), 1, (1,)), ((), 2, ())],
+)
+def test_the_receptive_radius_is_exact(
+    encoder: tuple[int, ...], middle: int, decoder: tuple[int, ...], axis: int
+) -> None:
+    widths = (4,) * (len(encoder) + 1)
+    config = UNetConfig(
+        widths=widths, encoder_blocks=encoder, middle_blocks=middle, decoder_blocks=decoder, embedding=8
+    )
+    assert farthest_dependence(config, axis) == config.receptive_radius
 
 
 def test_moving_by_the_stride_moves_the_output() -> None:
