@@ -1,0 +1,55 @@
+"""Tiles against a network that needs every pixel of the halo: any that is missing shows at full strength."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from enhance.tiled_denoiser import TiledDenoiser
+
+
+class Corners:
+    """Adds up the pixels at the corners of a square of `receptive_radius` pixels, zero beyond the border."""
+
+    stride = 8
+
+    def __init__(self, receptive_radius: int) -> None:
+        self.receptive_radius = receptive_radius
+
+    def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+        radius = self.receptive_radius
+        sums = F.pad(3 * base + r_t * t[:, None, None, None], [radius] * 4)
+        height, width = base.shape[2:]
+        places = [(0, 0), (0, 2 * radius), (2 * radius, 0), (2 * radius, 2 * radius)]
+        return torch.stack([sums[..., y : y + height, x : x + width] for y, x in places]).sum(dim=0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    height=st.integers(1, 90), width=st.integers(1, 90), tile=st.integers(1, 40), radius=st.sampled_from([1, 7, 8, 19])
+)
+def test_tiles_are_exact_to_the_last_pixel_of_the_halo(height: int, width: int, tile: int, radius: int) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    whole, tiled = (
+        TiledDenoiser(Corners(radius), pixels, np.zeros(4), device=torch.device("cpu"), tile=side) for side in (0, tile)
+    )
+    state = torch.from_numpy(rng.normal(size=whole.shape).astype(np.float32))
+    assert torch.equal(whole(state, 0.5), tiled(state, 0.5))
+    assert torch.equal(whole(None, 1.0), tiled(None, 1.0))
+
+
+def test_the_base_is_given_from_minus_one_to_one_and_padded_by_reflection() -> None:
+    class Base(Corners):
+        def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+            return base
+
+    for pixels in (np.array([[0, 51, 255]], np.uint8), np.array([[0, 0.2, 1]], np.float32)):
+        predicted = TiledDenoiser(Base(0), pixels, np.zeros(4), device=torch.device("cpu"))(None, 1.0)
+        assert predicted.shape == (3, 8, 8)
+        row = torch.tensor([-1.0, -0.6, 1.0, -0.6, -1.0, -1.0, -1.0, -1.0])
+        assert torch.allclose(predicted, row.expand(3, 8, 8))
