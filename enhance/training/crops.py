@@ -77,7 +77,8 @@ class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
         worker = get_worker_info()
-        torch.set_num_threads(1)
+        if worker is not None:  # without workers this is the process that trains
+            torch.set_num_threads(1)
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
             image = self.images[int(rng.choice(len(self.images), p=self.chances))]

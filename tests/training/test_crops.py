@@ -42,6 +42,16 @@ def test_the_seed_decides_the_stream() -> None:
     assert not torch.equal(first[0], other[0])
 
 
+def test_drawing_in_the_training_process_leaves_its_threads_alone() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        next(batches(crops(), 2, workers=0, pin=False))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_workers_give_different_crops() -> None:
     stream = batches(crops(), 2, workers=2, pin=False)
     assert not torch.equal(next(stream)[0], next(stream)[0])
