@@ -45,7 +45,11 @@ class Residual:
 
 
 def state_dtype(height: int, width: int) -> torch.dtype:
-    """Arithmetic between the steps. float16's step is below 0.01 code values here."""
+    """Arithmetic between the steps.
+
+    float16 rounds a value r by at most |r| / 2048, and a unit of r is 20 code values at the lowest quality: less than
+    0.01 of one where |r| < 1, about 0.05 at the threshold.
+    """
     return torch.float16 if height * width > LARGE else torch.float32
 
 
@@ -91,7 +95,11 @@ def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseFiel
 
 
 def _keep(first: Tensor, threshold: float) -> tuple[Tensor, float]:
-    """A copy of r̂_1 for the mixture at the end, and its unit; in large pictures 8 bits over ±τ, below a code value."""
+    """A copy of r̂_1 for the mixture at the end, and its unit.
+
+    In large pictures it has 8 bits over ±τ: steps of 2 τ s(q) 127.5 / 254, 0.84 code values at quality 1, 0.5 at 10 and
+    0.25 at 75, so an error of at most half of that, times 1 - p.
+    """
     if first.dtype == torch.float32:
         return first.clone(), 1.0
     kept = torch.empty(first.shape, dtype=torch.int8)

@@ -23,8 +23,10 @@ class Objective:
 
     Attributes:
         fidelity_share: share of a batch at t = T, whose prediction is the product's default output.
-        balance: 0 weights crops by their error; 1/balance is the largest factor by which an easy crop can gain. The
-            reported figure is the mean of per-image PSNR, a mean of logarithms, and log(e) has the slope 1/e.
+        balance: b in the factor 1/(e + b) on a crop's error e, so that the gradient is that of log(e + b): the reported
+            figure is the mean of per-image PSNR, a mean of logarithms. 1/b is the largest factor, for easy crops. What
+            is learned is the posterior mean exactly where e is the same for all originals of a decoded crop; averaged
+            over a crop's thousands of values it nearly is.
         perceptual_weight: factor of the perceptual distance at t < T; it trades the exact posterior for looks.
     """
 
@@ -65,7 +67,7 @@ def noisy_residual(pairs: Pairs, t: Tensor, noise: Tensor) -> Tensor:
 def objective_loss(
     prediction: Tensor, pairs: Pairs, t: Tensor, objective: Objective, distance: Distance | None = None
 ) -> Tensor:
-    """Loss of a batch, a scalar.
+    """Loss of a batch, a scalar; its gradient is meant, not its value (see `Objective.balance`).
 
     Args:
         prediction: r̂0, [B, 3, H, W].
