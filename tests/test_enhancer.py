@@ -82,6 +82,21 @@ def test_small_tiles_of_a_real_file_give_the_same_pixels(enhancer: Enhancer) -> 
     assert levels(whole.pixels, tiled.pixels) <= 1
 
 
+def test_one_step_adds_the_networks_prediction_in_the_pixels_own_unit(
+    enhancer: Enhancer, tiny_checkpoint: Checkpoint
+) -> None:
+    """x̂ = x̃ + s(q) clamp(g(x̃, T, q), ±τ(q)) with both pictures in [-1, 1], computed without the enhancer."""
+    decoded = plain(skimage.data.astronaut()[:96, :80].astype(np.float32) / 255)
+    base = torch.from_numpy(decoded.pixels).permute(2, 0, 1)[None] * 2 - 1
+    conditioning = torch.from_numpy(decoded.rate.conditioning())[None]
+    predicted = tiny_checkpoint.denoiser(torch.zeros_like(base), base, torch.ones(1), conditioning)
+    limit = tiny_checkpoint.threshold(20)
+    enhanced = base + tiny_checkpoint.residual_scale(20) * predicted.clamp(-limit, limit)
+    expected = ((enhanced[0].permute(1, 2, 0) + 1) / 2).clamp(0, 1).numpy()
+    assert levels(enhancer.run(decoded).pixels, expected) < 0.01
+    assert levels(decoded.pixels, expected) > 1
+
+
 @pytest.mark.parametrize("knobs", [Knobs(), SAMPLES, Knobs(steps=5, sampler="ddpm"), Knobs(steps=3, eta=1)], ids=str)
 def test_same_seed_same_result(enhancer: Enhancer, knobs: Knobs) -> None:
     decoded = photo()

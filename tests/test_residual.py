@@ -81,8 +81,8 @@ def test_it_is_the_samplers_result_with_the_pictures_noise(
     if large:
         monkeypatch.setattr(residual, "LARGE", 1)
     monkeypatch.setattr("enhance.reconstruction._BAND_PIXELS", 3000)  # several bands
-    found = sample(sampling).rows(slice(10, 60), 70)
-    mmse, sampled = (array[:, 10:60, :70].permute(1, 2, 0) for array in expected_sample(sampling))
+    found = sample(sampling).rows(slice(10, 70), 70)
+    mmse, sampled = (array[:, 10:70, :70].permute(1, 2, 0) for array in expected_sample(sampling))
     p = sampling.perception
     # float16 between the steps, and half a step of the 8 bits in which the mean is kept.
     tolerance = 0.003 + (1 - p) * THRESHOLD / 254 if large else 1e-5
