@@ -18,6 +18,12 @@ What is promised, for images of any size, before anything is rounded or clipped 
   over the luma plane, over the chroma planes in their own grids, and over the full-resolution chroma planes (completed
   to whole boxes by repeating the last row and column). In blocks across the edge, to the accuracy of an iteration.
 
+That the original itself is such a picture is the encoder's affair: plain rounding of coefficients and means over boxes,
+as libjpeg has them (see `COEFFICIENT_TOLERANCE` for what its integers cost). Encoders that choose coefficients by rate
+and distortion (mozjpeg's trellis, Guetzli) put it outside, mostly where a coefficient became 0, and filter chroma in
+their own ways: there the result still is one of the images that quantise to this file's coefficients, but it may be
+farther from the original than the input was.
+
 Not promised, but measured: the same in RGB, whose transform to YCbCr is not orthogonal. On LIVE1 (29 images, 4:2:0,
 q 5-95) the mean PSNR of five stand-ins for an enhanced picture fell at no quality; a picture that is as good as a
 network's gains 0.000 dB at q10, 0.011 at q75, 0.10 at q95, a blurred one 0.04, 1.8, 5.9 dB.
