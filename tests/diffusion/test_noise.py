@@ -53,6 +53,14 @@ def test_seeds_and_draws_are_independent(one: tuple[int, int], other: tuple[int,
     assert abs(np.mean(a * b)) < 5 / a.size**0.5
 
 
+def test_streams_of_neighbouring_blocks_do_not_overlap() -> None:
+    field = NoiseField(4)
+    one = field.crop(0, 0, 0, BLOCK, BLOCK)
+    for draw, top, left in [(0, BLOCK, 0), (0, 0, BLOCK), (1, 0, 0)]:
+        repeated = np.isin(field.crop(draw, top, left, BLOCK, BLOCK), one).mean()
+        assert repeated < 0.01, "float32 has few enough values that some meet by chance"
+
+
 def test_rows_and_columns_are_not_exchangeable() -> None:
     noise = NoiseField(0).crop(0, 0, 0, 2 * BLOCK, 2 * BLOCK)
     assert not np.array_equal(noise[:, :BLOCK, BLOCK:], noise[:, BLOCK:, :BLOCK])

@@ -65,11 +65,11 @@ def test_perceptual_distance_touches_only_what_is_sampled() -> None:
         seen.append((a, b))
         return (a - b).abs().mean(dim=(1, 2, 3))
 
-    prediction = torch.zeros_like(batch.residual)
+    prediction = -0.5 * batch.residual
     plain = objective_loss(prediction, batch, t, Objective())
     weighted = objective_loss(prediction, batch, t, Objective(perceptual_weight=2.0), distance)
     ((enhanced, original),) = seen
-    assert torch.allclose(enhanced, batch.base[2:])
+    assert torch.allclose(enhanced, batch.base[2:] - 0.05 * batch.residual[2:])
     assert torch.allclose(original, batch.base[2:] + 0.1 * batch.residual[2:])
-    expected = 2.0 * (0.1 * batch.residual[2:]).abs().mean(dim=(1, 2, 3)).sum() / 4
+    expected = 2.0 * (0.15 * batch.residual[2:]).abs().mean(dim=(1, 2, 3)).sum() / 4
     assert (weighted - plain).item() == pytest.approx(expected.item(), rel=1e-4)
