@@ -117,7 +117,9 @@ def _read_rate(markers: JpegMarkers, source: str) -> tuple[JpegRate, list[str]]:
     if any(table is None for table in markers.tables):
         raise DecodeError("a quantisation table is missing", source=source, hint=_FRESH_COPY)
     luma, *chroma = (np.asarray(table) for table in markers.tables)
-    rate = JpegRate.from_tables(luma, chroma[0] if chroma else None)
+    # libjpeg codes RGB and CMYK with the luma table alone: there is no chroma that its other table could be for.
+    plain = markers.color_space in ("RGB", "CMYK") and all(np.array_equal(table, luma) for table in chroma)
+    rate = JpegRate.from_tables(luma, chroma[0] if chroma and not plain else None)
     notes = []
     if rate.custom:
         notes.append(f"custom quantisation tables, nearest to IJG quality {rate.quality}")
