@@ -6,6 +6,7 @@ Here a call's options become a plan, knobs and a place for the results; `enhance
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from contextlib import closing
@@ -61,12 +62,27 @@ def _add_machine_arguments(group: Any) -> None:
     group.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
     group.add_argument(
-        "--max-megapixels", type=float, metavar="N", default=1000.0, help="refuse larger inputs (default 1000)"
+        "--max-megapixels", type=_megapixels, metavar="N", default=1000.0, help="refuse larger inputs (default 1000)"
     )
 
 
 def _tile(text: str) -> int | str:
-    return text if text == "auto" else int(text)
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"auto or a whole number, not {text!r}") from None
+
+
+def _megapixels(text: str) -> float:
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 < limit < math.inf:
+        raise argparse.ArgumentTypeError(f"a number above 0, not {text!r}")
+    return limit
 
 
 def main(options: argparse.Namespace) -> int:
@@ -163,13 +179,24 @@ class _Place:
         write_image(image, job.output, fmt=self.format, quality=self.quality, overwrite=self.overwrite)
 
 
+_OTHER_PICTURES = {
+    ".avif", ".bmp", ".exr", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".pbm", ".pdf", ".pgm", ".pnm", ".ppm",
+    ".psd", ".svg", ".tga",
+}  # fmt: skip
+
+
 def _format_of(name: str) -> OutputFormat | None:
-    """The format that a name's extension stands for; None: it is the name of a folder."""
+    """The format that a name's extension stands for; None: it is the name of a folder.
+
+    Raises UsageError for a picture's extension that cannot be written: nobody calls a folder photo.bmp.
+    """
     from enhance.encoders import OutputFormat
 
     try:
         return OutputFormat.from_path(name)
     except UsageError:
+        if Path(name).suffix.lower() in _OTHER_PICTURES:
+            raise
         return None
 
 
