@@ -24,7 +24,7 @@ from enhance.reconstruction import Values, reconstruct
 from enhance.residual import Residual, sample_residual, state_bytes, state_dtype
 from enhance.sources import Opened, open_source
 from enhance.tiled_denoiser import TiledDenoiser
-from enhance.writer import OutputFormat, write_image
+from enhance.writer import OutputFormat, check_target, write_image
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Enhanced:
     """What a call of the enhancer gives.
 
     Attributes:
-        image: the result, of the same kind as the source; a PIL image for a path.
+        image: the result, of the same kind as the source; an upright PIL image for a path.
         records: what was done, one for each image (several for a batch of tensors).
     """
 
@@ -195,7 +195,8 @@ class Enhancer:
             **knobs: as in `Knobs`.
 
         Returns:
-            the result in the same kind as the source (a PIL image for a path), and what was done.
+            the result in the same kind as the source, and what was done. A path gives a PIL image that is upright,
+            whatever the file's orientation tag says: Pillow's `save` forgets the tag.
 
         Raises:
             EnhanceError: see `errors`; each names its source, the reason and a way out.
@@ -203,14 +204,14 @@ class Enhancer:
         settings = Knobs(**knobs)
         opened = open_source(source, quality=settings.quality, format=format)
         if output is not None:
-            _check_output(opened, output, format)
+            _check_output(opened, output, format, overwrite)
         enhanced = [self.run(image, settings) for image in opened.images]
         if output is not None:
             write_image(enhanced[0], output, fmt=format, overwrite=overwrite)
         return Enhanced(opened.restore(enhanced), tuple(image.record for image in enhanced))
 
 
-def _check_output(opened: Opened, output: str | os.PathLike[str], format: str | None) -> None:
+def _check_output(opened: Opened, output: str | os.PathLike[str], format: str | None, overwrite: bool) -> None:
     """Refuses what could not be written anyway, before any work is done."""
     if len(opened.images) != 1:
         raise UsageError(f"{len(opened.images)} images cannot be written to one output")
@@ -218,6 +219,9 @@ def _check_output(opened: Opened, output: str | os.PathLike[str], format: str | 
         raise UsageError("an image with an alpha channel is not written", hint="save the image that is returned")
     if format is None:
         OutputFormat.from_path(output)
+    else:
+        OutputFormat.from_name(format)
+    check_target(output, source=opened.images[0].source, overwrite=overwrite)
 
 
 def _choose_rate(decoded: DecodedImage, knobs: Knobs) -> tuple[Rate, bool, tuple[str, ...]]:

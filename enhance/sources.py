@@ -15,13 +15,15 @@ from enhance.codecs.base import decode
 from enhance.codecs.jpeg_rate import JpegRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels
-from enhance.metadata import carry_over, read_orientation
+from enhance.metadata import carry_over, orient, read_orientation
 from enhance.reconstruction import code_values
 from enhance.writer import OutputFormat, encode_image
 
 Restore = Callable[[Sequence[EnhancedImage]], Any]
 
 _NO_FILE = "no projection onto the bitstream: only files bring theirs along"
+# A network's output may leave [0, 1] a little; what goes farther has another unit.
+_OVERSHOOT = 0.5
 # Modes without loss in Pillow's conversion to the second one; LA and RGBA keep their alpha beside the pixels.
 _MODES = {
     "L": "L", "1": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "P": "RGB",
@@ -63,7 +65,7 @@ def open_source(source: Any, *, quality: int | None = None, format: str | None =
     if isinstance(source, torch.Tensor):
         return _open_tensor(source, quality)
     if isinstance(source, (str, os.PathLike)):
-        return Opened((decode(source),), lambda enhanced: to_pil(enhanced[0]))
+        return Opened((decode(source),), lambda enhanced: to_pil(enhanced[0], upright=True))
     if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
         chosen = OutputFormat.from_name(format or "png")
         return Opened((decode(source),), lambda enhanced: encode_image(enhanced[0], chosen))
@@ -71,14 +73,19 @@ def open_source(source: Any, *, quality: int | None = None, format: str | None =
     raise UsageError(f"a {type(source).__name__} cannot be enhanced", hint=f"pass {kinds}")
 
 
-def to_pil(image: EnhancedImage) -> Image.Image:
-    """A PIL image of mode L or RGB, 8 bits, not rotated; EXIF, ICC profile, XMP and resolution are in its `info`."""
+def to_pil(image: EnhancedImage, *, upright: bool = False) -> Image.Image:
+    """A PIL image of mode L or RGB, 8 bits; EXIF, ICC profile, XMP and resolution are in its `info`.
+
+    Args:
+        image: the picture.
+        upright: apply the orientation to the pixels and set its tag to 1; otherwise both stay as stored.
+    """
     pixels = image.pixels
     if pixels.dtype != np.uint8:
         pixels = np.clip(np.rint(code_values(pixels)), 0, 255).astype(np.uint8)
-    result = Image.fromarray(np.ascontiguousarray(pixels))
     height, width = pixels.shape[:2]
-    carried = carry_over(image.metadata, width=width, height=height, apply_orientation=False, source=image.source)
+    carried = carry_over(image.metadata, width=width, height=height, apply_orientation=upright, source=image.source)
+    result = Image.fromarray(orient(pixels, image.metadata.orientation if upright else 1))
     for name in ("exif", "icc_profile", "xmp", "comment", "dpi"):
         value = getattr(carried, name)
         if value is not None:
@@ -128,7 +135,9 @@ def _pil_rate(image: Image.Image) -> JpegRate | None:
         return None
     # Pillow gives them in natural order since 8.3.
     luma, *chroma = (np.asarray(tables[number]).reshape(8, 8) for number in numbers)
-    return JpegRate.from_tables(luma, chroma[0] if chroma and image.mode != "L" else None)
+    # libjpeg codes RGB and CMYK with the luma table alone.
+    plain = image.info.get("adobe_transform") == 0 and len(set(numbers)) == 1
+    return JpegRate.from_tables(luma, chroma[0] if chroma and image.mode != "L" and not plain else None)
 
 
 def _pil_metadata(image: Image.Image, keeps_profile: bool) -> Metadata:
@@ -172,6 +181,9 @@ def _open_tensor(tensor: torch.Tensor, quality: int | None) -> Opened:
     values = tensor.detach().to("cpu", torch.float32).reshape(-1, *tensor.shape[-3:])
     if not torch.isfinite(values).all():
         raise UsageError("the tensor has values that are not finite")
+    if values.numel() and not (values.min() >= -_OVERSHOOT and values.max() <= 1 + _OVERSHOOT):
+        reason = f"the tensor's values run from {values.min():g} to {values.max():g}, not from 0 to 1"
+        raise UsageError(reason, hint="divide by 255, or undo the normalisation")
     channels = values.shape[1]
     colour = values[:, :3].permute(0, 2, 3, 1).contiguous().numpy()
     images = tuple(

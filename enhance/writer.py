@@ -13,7 +13,7 @@ from enhance.encoders import DEFAULT_JPEG_QUALITY, OutputFormat, encode_image
 from enhance.errors import OutputError
 from enhance.images import EnhancedImage
 
-__all__ = ["DEFAULT_JPEG_QUALITY", "OutputFormat", "encode_image", "write_bytes", "write_image"]
+__all__ = ["DEFAULT_JPEG_QUALITY", "OutputFormat", "check_target", "encode_image", "write_bytes", "write_image"]
 
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free space, or write elsewhere"),
@@ -50,14 +50,31 @@ def write_image(
         OutputError: the file exists, or cannot be written; nothing is left behind.
     """
     chosen = OutputFormat.from_path(path) if fmt is None else fmt
-    if not overwrite and os.path.lexists(path):  # `write_bytes` makes sure; this saves the work of encoding
+    check_target(path, source=image.source, overwrite=overwrite)  # saves the work of encoding
+    write_bytes(encode_image(image, chosen, quality=quality), path, overwrite=overwrite)
+
+
+def check_target(path: str | os.PathLike[str], *, source: str, overwrite: bool) -> None:
+    """Refuses at once what `write_image` would refuse in the end, as far as it can be known before.
+
+    Args:
+        path: where a result is to be written.
+        source: name of the picture's own file, or of whatever it came from.
+        overwrite: a file that is already there may be replaced.
+
+    Raises:
+        OutputError: the file exists and `overwrite` is False, it is the source, or its folder is missing.
+    """
+    if not overwrite and os.path.lexists(path):
         raise _exists(path)
+    if not os.path.lexists(Path(path).parent):
+        reason, hint = _REASONS[errno.ENOENT]
+        raise OutputError(reason, source=os.fspath(path), hint=hint)
     with contextlib.suppress(OSError, ValueError):
-        if Path(path).samefile(image.source):
+        if Path(path).samefile(source):
             raise OutputError(
                 "this is the input, which is never changed", source=os.fspath(path), hint="choose another name"
             )
-    write_bytes(encode_image(image, chosen, quality=quality), path, overwrite=overwrite)
 
 
 def write_bytes(content: bytes, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

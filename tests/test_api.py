@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 import enhance
 from enhance.enhancer import Enhancer
@@ -107,6 +107,39 @@ def test_metadata_stays_with_the_picture(enhancer: Enhancer) -> None:
     assert as_pil.size == photo().size
 
 
+def test_a_path_gives_an_upright_picture(enhancer: Enhancer, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.jpg"
+    path.write_bytes(jpeg(exif=exif.tobytes()))
+    result = enhancer(path, strength=0).image
+    result.save(tmp_path / "saved.png")
+    with Image.open(path) as source, Image.open(tmp_path / "saved.png") as saved:
+        assert np.array_equal(np.asarray(ImageOps.exif_transpose(source)), np.asarray(saved))
+    assert ImageOps.exif_transpose(result).size == result.size == photo().size[::-1]
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(
+    enhancer: Enhancer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: object) -> None:
+        pytest.fail("the network was started")
+
+    monkeypatch.setattr(enhancer, "run", work)
+    path, there = tmp_path / "photo.jpg", tmp_path / "there.png"
+    path.write_bytes(jpeg())
+    there.write_bytes(b"mine")
+    with pytest.raises(OutputError, match="exists"):
+        enhancer(path, output=there)
+    with pytest.raises(OutputError, match="never changed"):
+        enhancer(path, output=path, overwrite=True)
+    with pytest.raises(OutputError, match="does not exist"):
+        enhancer(path, output=tmp_path / "none" / "out.png")
+    with pytest.raises(UsageError, match="unknown output format"):
+        enhancer(path, output=tmp_path / "out.png", format="gif")
+    assert there.read_bytes() == b"mine"
+
+
 def test_a_pil_image_of_a_jpeg_knows_its_tables(enhancer: Enhancer) -> None:
     for mode, tables in (("RGB", 12), ("L", 12), ("RGB", 77)):
         source = Image.open(io.BytesIO(jpeg(tables, mode)))
@@ -116,6 +149,10 @@ def test_a_pil_image_of_a_jpeg_knows_its_tables(enhancer: Enhancer) -> None:
         assert not result.record.consistent
         from_file = enhancer(jpeg(tables, mode), consistent=False).image
         assert np.array_equal(np.asarray(result.image), np.asarray(Image.open(io.BytesIO(from_file))))
+    for mode, options in (("CMYK", {}), ("RGB", {"keep_rgb": True})):  # all components have the luma table
+        data = jpeg(30, mode, **options)
+        for whole in (data, Image.open(io.BytesIO(data))):
+            assert enhancer(whole).record.rate == {"quality": 30, "tables": "standard"}
     custom = Image.open(io.BytesIO(jpeg(qtables=[[9] * 64, [17] * 64])))
     assert enhancer(custom).record.rate["tables"] == "custom"
     assert enhancer(custom, quality=30).record.rate_overridden
@@ -200,7 +237,8 @@ def test_pixels_alone_need_a_quality(enhancer: Enhancer, source: Any) -> None:
     [
         None, 7, [1, 2], np.zeros((8, 8, 3), np.float32), np.zeros((8, 8, 2), np.uint8), np.zeros(5, np.uint8),
         np.zeros((0, 8, 3), np.uint8), torch.zeros(8, 8), torch.zeros(1, 2, 8, 8), torch.zeros(1, 3, 0, 8),
-        torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.full((1, 3, 8, 8), float("nan")), Image.new("RGB", (0, 4)),
+        torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.full((1, 3, 8, 8), float("nan")),
+        torch.full((1, 3, 8, 8), 200.0), torch.full((1, 3, 8, 8), -1.0), Image.new("RGB", (0, 4)),
     ],
     ids=lambda source: f"{type(source).__name__}{list(getattr(source, 'shape', []))}",
 )  # fmt: skip
