@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import pickle
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -216,7 +217,7 @@ class Trainer:
             if new:
                 writer.writeheader()
             writer.writerow(row)
-        tqdm.write(", ".join(f"{key} {value:g}" for key, value in row.items()))
+        tqdm.write(", ".join(f"{key} {value:g}" for key, value in row.items()), file=sys.stderr)
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 

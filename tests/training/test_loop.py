@@ -103,6 +103,24 @@ def test_a_step_without_finite_gradient_changes_nothing() -> None:
     assert run.progress.step == 1
 
 
+def test_a_batch_becomes_residuals_in_units_of_their_scale() -> None:
+    original, base, conditioning, level = next(stream(quality=40, batch=3))
+    run = trainer()
+    pairs = run._to_device((original, base, conditioning, level))
+    assert torch.allclose(pairs.base, base / 127.5 - 1)
+    assert pairs.scale.flatten().tolist() == pytest.approx([SCALE(40)] * 3)
+    assert torch.allclose(pairs.base + pairs.scale * pairs.residual, original / 127.5 - 1, atol=1e-6)
+
+
+def test_the_average_is_an_exponential_one_that_starts_short() -> None:
+    run, pairs = trainer(steps=10, warmup=0.0, ema=0.15), stream(batch=2)
+    for step in range(1, 4):
+        before = weights(run.average).clone()
+        run.train_step(next(pairs))
+        decay = min(0.15, (1 + step) / (10 + step))  # 2/11, then the limit
+        assert torch.allclose(weights(run.average), decay * before + (1 - decay) * weights(run.denoiser), atol=1e-6)
+
+
 def test_the_average_follows_slowly() -> None:
     run = trainer(steps=10, warmup=0.0, ema=0.9995)
     start = weights(run.denoiser).clone()

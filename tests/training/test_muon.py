@@ -33,6 +33,20 @@ def test_step_has_the_size_of_adamw() -> None:
     assert parameter.square().mean().sqrt().item() == pytest.approx(0.2e-3, rel=0.2)
 
 
+def test_steps_follow_nesterov_momentum_and_decoupled_decay() -> None:
+    generator = torch.Generator().manual_seed(0)
+    start, *gradients = (torch.randn(8, 2, 3, 3, generator=generator) for _ in range(4))
+    parameter, momentum, expected = nn.Parameter(start.clone()), torch.zeros_like(start), start.clone()
+    optimizer = Muon([parameter], lr=0.1, momentum=0.8, weight_decay=0.5)
+    for gradient in gradients:
+        parameter.grad = gradient.clone()
+        optimizer.step()
+        momentum = 0.8 * momentum + 0.2 * gradient
+        update = orthogonalise((0.2 * gradient + 0.8 * momentum).flatten(1)).float().view_as(start)
+        expected = (1 - 0.1 * 0.5) * expected - 0.1 * 0.2 * 18**0.5 * update
+    assert torch.allclose(parameter, expected, atol=2e-3)
+
+
 def test_every_parameter_has_one_optimizer() -> None:
     tiny = UNetConfig(
         widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8

@@ -26,7 +26,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_train_resume_and_fine_tune(photos: Path, tmp_path: Path) -> None:
+def test_train_resume_and_fine_tune(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     common = [str(photos), "--crop", "32", "--batch", "2", "--workers", "0", "--device", "cpu"]
     assert main(["train", *common, "-o", str(run), "--steps", "3", "--val", str(photos)]) == 0
@@ -40,6 +40,7 @@ def test_train_resume_and_fine_tune(photos: Path, tmp_path: Path) -> None:
     fine = load_checkpoint(other / "model.safetensors")
     assert fine.training["init"]["step"] == 5
     assert fine.residual_scale == first.residual_scale
+    assert not capsys.readouterr().out, "the output is for data"
 
 
 def test_calibrate_prints_the_tables(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
