@@ -112,3 +112,11 @@ def test_any_tables_are_read_back_and_condition_the_network(entries: list[int]) 
 def test_a_quality_outside_1_to_100_is_a_usage_error(quality: int) -> None:
     with pytest.raises(UsageError, match="1 to 100"):
         JpegRate.from_quality(quality)
+
+
+def test_conditioning_is_log2_of_luma_then_chroma_from_minus_one_to_one() -> None:
+    luma, chroma = np.full((8, 8), 1), np.full((8, 8), 16)
+    luma[0, 1] = 64
+    conditioning = JpegRate.from_tables(luma, chroma).conditioning()
+    np.testing.assert_allclose(conditioning[:3], [-1, 0.5, -1])
+    np.testing.assert_allclose(conditioning[64:], 0)
