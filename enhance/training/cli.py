@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", type=Path, help="folders of photos without visible compression")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the run's files")
     end = parser.add_mutually_exclusive_group()
-    end.add_argument("--minutes", type=float, help="end the run within this time (default: 60)")
+    end.add_argument("--minutes", type=float, help="train for this long, decoding before it not counted (default: 60)")
     end.add_argument("--steps", type=int, help="end the run after this many optimiser steps")
     parser.add_argument("--calibrate", action="store_true", help="only measure s(q) and tau(q), and print them")
     start = parser.add_mutually_exclusive_group()
@@ -63,6 +63,9 @@ def main(args: argparse.Namespace) -> int:
     """Runs `enhance train`; returns the exit status. Raises EnhanceError."""
     if args.crop % 16 or args.crop < 16:
         raise UsageError(f"the side of a crop must be a multiple of 16, not {args.crop}")
+    if not (args.resume or args.calibrate) and (args.output / "state.pt").exists():
+        hint = "--resume continues it, another -o starts a new one"
+        raise UsageError("this folder holds a run already", source=str(args.output), hint=hint)
     if args.perceptual_weight > 0 and args.lpips is None:
         raise UsageError("a perceptual weight needs LPIPS weights", hint="pass --lpips FILE")
     if args.threads:

@@ -24,6 +24,7 @@ from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.unet import Denoiser
 from enhance.training.crops import Batch
+from enhance.training.interrupt import deferred_interrupt
 from enhance.training.loss import Distance, Objective, Pairs, noisy_residual, objective_loss
 from enhance.training.muon import make_optimizers
 from enhance.training.validation import Validation
@@ -175,12 +176,17 @@ class Trainer:
     # --- the run --------------------------------------------------------------------------------------------------
 
     def run(self, batches: Iterator[Batch], folder: Path, validation: Validation | None = None) -> None:
-        """Trains until the end of the run; writes `state.pt`, `model.safetensors` and `curve.csv` to the folder."""
+        """Trains until the end of the run; writes `state.pt`, `model.safetensors` and `curve.csv` to the folder.
+
+        Raises:
+            KeyboardInterrupt: on Ctrl-C or SIGTERM, after the step under way is done and the run is saved.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         saved = validated = started = time.monotonic()
         before = self.progress.seconds
         smooth = math.nan
-        with tqdm(total=1000, desc="training", bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}") as bar:
+        layout = "{desc} {percentage:3.0f}%|{bar}| {postfix}"
+        with deferred_interrupt() as interrupted, tqdm(total=1000, desc="training", bar_format=layout) as bar:
             while self.fraction_done() < 1:
                 loss = self.train_step(next(batches))
                 now = time.monotonic()
@@ -190,9 +196,11 @@ class Trainer:
                 state = f"step {self.progress.step}, loss {smooth:.4f}, {speed:.1f} crops/s"
                 bar.set_postfix_str(state, refresh=False)
                 bar.update(round(1000 * self.fraction_done()) - bar.n)
-                if now - saved >= 60 * self.config.save_minutes:
+                if interrupted.is_set() or now - saved >= 60 * self.config.save_minutes:
                     self.save(folder)
                     saved = now
+                if interrupted.is_set():
+                    raise KeyboardInterrupt
                 if validation and now - validated >= 60 * self.config.validate_minutes:
                     self._validate(validation, folder, smooth)
                     validated = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,24 @@ def test_a_run_ends_within_its_minutes(tmp_path: Path) -> None:
     run.run(stream(batch=2), tmp_path)
     assert 2.5 < time.monotonic() - began < 10
     assert run.fraction_done() == 1 and run.learning_rate() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_saved_between_two_steps(tmp_path: Path, number: signal.Signals) -> None:
+    run = trainer()
+    pairs = stream(batch=2)
+
+    def interrupted() -> Iterator[Batch]:
+        yield next(pairs)
+        signal.raise_signal(number)
+        yield next(pairs)
+
+    with pytest.raises(KeyboardInterrupt):
+        run.run(interrupted(), tmp_path)
+    again = trainer()
+    again.resume(tmp_path / "state.pt")
+    assert again.progress.step == run.progress.step == 2
+    assert torch.equal(weights(again.denoiser), weights(run.denoiser))
 
 
 def test_learning_rate_rises_then_falls_to_zero() -> None:

@@ -33,6 +33,7 @@ def test_train_resume_and_fine_tune(photos: Path, tmp_path: Path, capsys: pytest
     first = load_checkpoint(run / "model.safetensors")
     assert first.training["step"] == 3 and first.training["images"] == 2
     assert (run / "curve.csv").read_text().count("\n") == 2
+    assert main(["train", *common, "-o", str(run), "--steps", "5"]) == 2, "a run is not overwritten by mistake"
     assert main(["train", *common, "-o", str(run), "--steps", "5", "--resume"]) == 0
     assert load_checkpoint(run / "model.safetensors").training["step"] == 5
     other = tmp_path / "fine"
