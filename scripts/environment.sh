@@ -52,7 +52,8 @@ install_package() {
 prepare_environment() {
     is_installed "$1" && return
     python=$(find_python) || exit 2
-    if [ ! -e "$venv/.enhance-lock" ] && [ -n "$(ls -A "$venv" 2>/dev/null)" ]; then
+    # In this order: another first run makes the lock before anything else, so what is seen beside no lock is foreign.
+    if [ -n "$(ls -A "$venv" 2>/dev/null)" ] && [ ! -e "$venv/.enhance-lock" ]; then
         die "$venv was not made by this script: move it away, or set ENHANCE_VENV to another folder"
     fi
     mkdir -p "$venv" || exit 2
