@@ -22,7 +22,7 @@ from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 from enhance.knobs import Knobs
 
 LOSSLESS_SUFFIXES = (".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
-SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 BASELINE = "jpeg"
 """Name of the setting that does nothing: the decoded JPEG."""
 
@@ -59,7 +59,7 @@ class Protocol:
     def code(self, original: Pixels, quality: int) -> bytes:
         """The JPEG file that Pillow (libjpeg) makes of an original, [H, W, 3] RGB or [H, W] gray."""
         stream = BytesIO()
-        options = {} if original.ndim == 2 else {"subsampling": SUBSAMPLINGS[self.subsampling]}
+        options = {} if original.ndim == 2 else {"subsampling": self.subsampling}
         Image.fromarray(original).save(stream, "JPEG", quality=quality, **options)
         return stream.getvalue()
 

@@ -72,13 +72,14 @@ def main(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     threads = torch.get_num_threads()
     images = load_images(find_images(args.images), smallest=args.crop, workers=max(args.workers, threads))
-    crops = RandomCrops(images, args.crop, JpegDegradation(), _worker_seed(args))
+    crops = RandomCrops(images, args.crop, JpegDegradation(), args.seed)
     if args.calibrate:
         scale, threshold = calibrate_jpeg(_calibration_crops(crops))
         for level, s, tau in zip(scale.levels, scale.values, threshold.values):
             sys.stdout.write(f"quality {level:3.0f}  s {s:.5f}  tau {tau:.3f}\n")
         return 0
     trainer = _make_trainer(args, crops)
+    crops.seed += trainer.progress.step  # a resumed run must not see its first crops again
     validation = Validation([load_image(path) for path in find_images([args.val])]) if args.val else None
     stream = batches(crops, args.batch, workers=args.workers, pin=trainer.device.type == "cuda")
     trainer.run(stream, args.output, validation)
@@ -145,15 +146,7 @@ def _distance(args: argparse.Namespace, device: torch.device) -> Distance | None
 
 def _calibration_crops(crops: RandomCrops, count: int = 256) -> list[Uint8]:
     rng = np.random.default_rng(0)
-    return [crops.draw(crops.images[int(rng.choice(len(crops.images), p=crops.chances))], rng) for _ in range(count)]
-
-
-def _worker_seed(args: argparse.Namespace) -> int:
-    """A resumed run must not see its first crops again: the seed moves on with the step it resumes from."""
-    state = args.output / "state.pt"
-    if not (args.resume and state.exists()):
-        return int(args.seed)
-    return int(args.seed) + int(torch.load(state, map_location="cpu", weights_only=True)["progress"]["step"])
+    return [crops.draw(crops.pick(rng), rng) for _ in range(count)]
 
 
 def _revision() -> str:

@@ -81,9 +81,12 @@ class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
             torch.set_num_threads(1)
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
-            image = self.images[int(rng.choice(len(self.images), p=self.chances))]
-            original, base, rate = self.degradation(self.draw(image, rng), rng)
+            original, base, rate = self.degradation(self.draw(self.pick(rng), rng), rng)
             yield _chw(original), _chw(base), torch.from_numpy(rate.conditioning()), rate.level
+
+    def pick(self, rng: np.random.Generator) -> Uint8:
+        """One of the images, large ones more often."""
+        return self.images[int(rng.choice(len(self.images), p=self.chances))]
 
     def draw(self, image: Uint8, rng: np.random.Generator) -> Uint8:
         """A random crop in one of the eight orientations."""

@@ -13,8 +13,6 @@ from enhance.codecs.jpeg_rate import JpegRate, ijg_tables
 
 Uint8 = npt.NDArray[np.uint8]
 
-SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
-
 
 def encode_jpeg(pixels: Uint8, rate: JpegRate, subsampling: str = "4:2:0", offset: tuple[int, int] = (0, 0)) -> Uint8:
     """Codes and decodes an image with libjpeg.
@@ -36,7 +34,7 @@ def encode_jpeg(pixels: Uint8, rate: JpegRate, subsampling: str = "4:2:0", offse
     tables = [rate.luma.reshape(-1).tolist(), rate.chroma.reshape(-1).tolist()]
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(
-        buffer, "JPEG", qtables=tables[: 1 if pixels.ndim == 2 else 2], subsampling=SUBSAMPLINGS[subsampling]
+        buffer, "JPEG", qtables=tables[: 1 if pixels.ndim == 2 else 2], subsampling=subsampling
     )
     return np.asarray(Image.open(buffer))[top:, left:]
 

@@ -239,7 +239,6 @@ class Trainer:
     def save(self, folder: Path) -> None:
         """Writes the state to resume from and the model to ship, each atomically."""
         state = {
-            "network": self.denoiser.config.to_dict(),
             "denoiser": self.denoiser.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],

@@ -9,10 +9,12 @@ import torch
 
 from enhance.codecs.jpeg_rate import JpegRate
 from enhance.diffusion.thresholds import RateTable
+from enhance.evaluation.metrics import mse
 from enhance.models.unet import Denoiser
 from enhance.training.degradation import Uint8, encode_jpeg
 
 QUALITIES = (5, 10, 20, 40)
+_NO_ERROR = 1e-9
 
 
 class Validation:
@@ -46,8 +48,11 @@ class Validation:
                 with torch.autocast(device.type, torch.bfloat16):
                     r0 = denoiser(torch.zeros_like(base), base, torch.ones(1, device=device), conditioning)
                 enhanced = base + scale * r0.float().clamp(-limit, limit)
-                pixels = ((enhanced[0] + 1) * 127.5).round().clamp(0, 255).permute(1, 2, 0).cpu().numpy()
-                differences.append(_psnr(original, pixels) - _psnr(original, decoded))
+                pixels = (
+                    ((enhanced[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+                )
+                left, before = (max(mse(original, picture), _NO_ERROR) for picture in (pixels, decoded))
+                differences.append(10 * np.log10(before / left))
             gains[float(quality)] = float(np.mean(differences))
         return gains
 
@@ -56,7 +61,3 @@ def _centre(image: Uint8, side: int) -> Uint8:
     height, width = (min(side, length // 16 * 16) for length in image.shape[:2])
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     return np.ascontiguousarray(image[top : top + height, left : left + width])
-
-
-def _psnr(original: np.ndarray, pixels: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / max(np.mean((original.astype(np.float64) - pixels) ** 2), 1e-9)))
