@@ -64,3 +64,11 @@ def test_calibrate_prints_the_tables(photos: Path, tmp_path: Path, capsys: pytes
 def test_mistakes_have_their_exit_status(photos: Path, tmp_path: Path, arguments: list[str], status: int) -> None:
     defaults = [] if "--crop" in arguments else ["--crop", "32"]
     assert main(["train", str(photos), "-o", str(tmp_path / "run"), "--device", "cpu", *defaults, *arguments]) == status
+
+
+def test_a_damaged_run_is_told_as_such(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "state.pt").write_bytes(b"garbage")
+    assert main(["train", str(photos), "-o", str(run), "--crop", "32", "--device", "cpu", "--resume"]) == 3
+    assert "state.pt" in capsys.readouterr().err
