@@ -40,8 +40,8 @@ def yuv_to_rgb(planes: Planes, frame: FrameFormat, space: ColorSpace) -> Float:
         space: meaning of their values.
 
     Returns:
-        float32 [H, W, 3] RGB, or [H, W] for 4:0:0; black is 0 and white is 1. Not clipped: a frame holds colours that no
-        RGB in [0, 1] has, and they come back from `rgb_to_yuv`.
+        float32 [H, W, 3] RGB, or [H, W] for 4:0:0; black is 0 and white is 1. Not clipped: a frame holds colours that
+        no RGB in [0, 1] has, and they come back from `rgb_to_yuv`.
 
     Raises:
         UsageError: the planes are not what `frame` says, or "gbr" without 4:4:4.
@@ -53,7 +53,7 @@ def yuv_to_rgb(planes: Planes, frame: FrameFormat, space: ColorSpace) -> Float:
     if space.matrix == "gbr":
         return np.stack([_luma_to_float(planes[2], frame, space), y, _luma_to_float(planes[1], frame, space)], axis=2)
     scale, zero = _chroma_levels(frame.depth, space.full_range)
-    cb, cr = (_upsample((plane.astype(np.float32) - zero) / scale, frame, space) for plane in planes[1:])
+    cb, cr = (_upsample(_centred(plane, zero, scale), frame, space) for plane in planes[1:])
     k_r, k_b = _LUMA_WEIGHTS[space.matrix]
     k_g = 1 - k_r - k_b
     rgb = np.empty((frame.height, frame.width, 3), np.float32)
@@ -81,9 +81,7 @@ def rgb_to_yuv(rgb: npt.NDArray[np.floating], frame: FrameFormat, space: ColorSp
     return tuple(_quantised(level + offset, frame) for level, offset in zip(black, offsets))
 
 
-def add_rgb_change(
-    planes: Planes, change: npt.NDArray[np.floating], frame: FrameFormat, space: ColorSpace
-) -> Planes:
+def add_rgb_change(planes: Planes, change: npt.NDArray[np.floating], frame: FrameFormat, space: ColorSpace) -> Planes:
     """Changes a frame by what an enhancer added to its RGB.
 
     The matrices are linear, so only the change passes through them and through the chroma filter: what was not changed
@@ -133,7 +131,13 @@ def _chroma_levels(depth: int, full_range: bool) -> tuple[np.float32, np.float32
 
 def _luma_to_float(plane: Plane, frame: FrameFormat, space: ColorSpace) -> Float:
     scale, black = _luma_levels(frame.depth, space.full_range)
-    values: Float = (plane.astype(np.float32) - np.float32(black)) / np.float32(scale)
+    return _centred(plane, np.float32(black), np.float32(scale))
+
+
+def _centred(plane: Plane, zero: np.float32, scale: np.float32) -> Float:
+    values: Float = plane.astype(np.float32)
+    values -= zero
+    values /= scale
     return values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +77,7 @@ class FrameFormat:
         """Bytes of a frame in a raw file: the planes one after the other."""
         return sum(rows * columns for rows, columns in self.plane_shapes) * self.dtype.itemsize
 
-    def unpack(self, raw: Union[bytes, bytearray, memoryview]) -> Planes:
+    def unpack(self, raw: bytes | bytearray | memoryview) -> Planes:
         """The planes of one raw frame of exactly `frame_bytes` bytes; they share its memory."""
         samples = np.frombuffer(raw, self.dtype)
         planes, start = [], 0

@@ -21,8 +21,8 @@ class VvcRate:
     Attributes:
         qp: slice QP 0-63 (H.266, SliceQpY at 8 bits; higher depths may go below 0 in a stream and are taken as 0);
             fractions are meaningful, the quantiser step doubles every 6.
-        estimated: True if the slice QP does not tell how coarse the picture is (QPs that change from block to block), and
-            `qp` was estimated from the size of the coded picture.
+        estimated: True if the slice QP does not tell how coarse the picture is (QPs that change from block to block),
+            and `qp` was estimated from the size of the coded picture.
 
     Raises:
         UsageError: the QP is not from 0 to 63.
@@ -46,9 +46,9 @@ class VvcRate:
     def conditioning(self) -> npt.NDArray[np.float32]:
         """[128]: log2 of the quantiser step of each coefficient, mapped as `JpegRate.conditioning` maps tables.
 
-        A step of VVC is 2^((QP - 4) / 6) in the units of an orthonormal transform of 8-bit samples, which are those of a
-        JPEG table, and it is the same for all coefficients where no scaling list is used. So one network reads both codecs,
-        and a model for one starts from where a model for the other stands.
+        A step of VVC is 2^((QP - 4) / 6) in the units of an orthonormal transform of 8-bit samples, which are those of
+        a JPEG table, and it is the same for all coefficients where no scaling list is used. So one network reads both
+        codecs, and a model for one starts from where a model for the other stands.
         """
         return np.full(_COEFFICIENTS, (self.qp - 4) / 6 / 4 - 1, np.float32)
 
