@@ -1,7 +1,7 @@
 """Measures what the enhancement is worth on a folder of lossless originals: `enhance eval`.
 
-Each original is coded as JPEG, decoded, enhanced and compared. The table on stdout holds means over the pictures; gains
-are over the decoded JPEG, picture by picture, and positive is better for every metric, LPIPS included.
+Each original is coded as JPEG or VVC, decoded, enhanced and compared. The table on stdout holds means over the
+pictures; gains are over the decoded picture, one by one, and positive is better for every metric, LPIPS included.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from enhance.errors import WeightsError
+from enhance.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from enhance.evaluation.protocol import Measurement, Metric
+    from enhance.evaluation.protocol import Measurement, Metric, Protocol
     from enhance.knobs import Knobs
 
 logger = logging.getLogger(__name__)
@@ -31,11 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--qualities", type=int, nargs="+", default=[10, 20, 30, 40], metavar="Q", help="default: 10 20 30 40"
-    )
-    group.add_argument("--subsampling", default="4:2:0", choices=["4:2:0", "4:2:2", "4:4:4"])
+    group.add_argument("--codec", choices=["jpeg", "vvc"], default="jpeg", help="default: %(default)s")
+    group.add_argument("--qualities", type=int, nargs="+", metavar="Q", help="of JPEG (default: 10 20 30 40)")
+    group.add_argument("--subsampling", choices=["4:4:4", "4:2:2", "4:2:0"], help="of JPEG (default: 4:2:0)")
     group.add_argument("--gray", action="store_true", help="code the originals' luma as gray JPEG")
+    group.add_argument("--qps", type=int, nargs="+", metavar="QP", help="slice QPs of VVC (default: 32 37 42 47)")
+    group.add_argument(
+        "--streams", type=Path, metavar="FOLDER", help="VVC streams STEM_qpQP.266 to use (default: libvvenc codes them)"
+    )
+    group.add_argument("--preset", help="of libvvenc (default: medium)")
     group.add_argument("--images", nargs="+", default=[], metavar="NAME", help="only these, with or without suffix")
 
 
@@ -67,9 +71,9 @@ def _add_measuring(group: argparse._ArgumentGroup) -> None:
 def main(args: argparse.Namespace) -> int:
     """Runs `enhance eval`; returns the exit status. Raises EnhanceError."""
     from enhance.evaluation import report
-    from enhance.evaluation.protocol import Protocol, find_originals
+    from enhance.evaluation.protocol import find_originals
 
-    protocol = Protocol(tuple(dict.fromkeys(args.qualities)), args.subsampling, args.gray)
+    protocol = _protocol(args)
     originals = find_originals(args.originals, args.images)
     settings = _settings(args)
     for path, suffixes in ((args.output, (".json", ".csv")), (args.curves, (".csv",))):
@@ -83,10 +87,26 @@ def main(args: argparse.Namespace) -> int:
     if args.output is not None and args.output.suffix.lower() == ".csv":
         report.write_text(args.output, report.to_csv(report.to_rows(summaries)))
     elif args.output is not None:
-        about = {"originals": args.originals.resolve().name, "images": len(originals), "subsampling": args.subsampling}
-        about.update(gray=args.gray, threads=args.threads)
+        about = {"originals": args.originals.resolve().name, "images": len(originals), "codec": args.codec}
+        coding = {name: value for name, value in vars(protocol).items() if name not in ("levels", "streams")}
+        about.update(coding, given_streams=args.streams is not None, threads=args.threads)
         report.write_text(args.output, report.to_json(summaries, measurements, about))
     return 0
+
+
+def _protocol(args: argparse.Namespace) -> Protocol:
+    from enhance.evaluation.protocol import JpegProtocol, VvcProtocol
+
+    of_jpeg = {"--qualities": args.qualities, "--subsampling": args.subsampling, "--gray": args.gray or None}
+    of_vvc = {"--qps": args.qps, "--streams": args.streams, "--preset": args.preset}
+    foreign = [name for name, value in (of_jpeg if args.codec == "vvc" else of_vvc).items() if value is not None]
+    if foreign:
+        raise UsageError(f"{foreign[0]} is not for {args.codec}", hint="--codec chooses the codec")
+    if args.codec == "jpeg":
+        levels = tuple(dict.fromkeys(args.qualities or JpegProtocol.levels))
+        return JpegProtocol(levels, args.subsampling or JpegProtocol.subsampling, args.gray)
+    levels = tuple(dict.fromkeys(args.qps or VvcProtocol.levels))
+    return VvcProtocol(levels, args.streams, args.preset or VvcProtocol.preset)
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Knobs]:
@@ -114,7 +134,7 @@ def _metrics(args: argparse.Namespace) -> dict[str, Metric]:
 
 
 def _measure(
-    args: argparse.Namespace, protocol: Any, originals: Sequence[Path], settings: Mapping[str, Knobs]
+    args: argparse.Namespace, protocol: Protocol, originals: Sequence[Path], settings: Mapping[str, Knobs]
 ) -> list[Measurement]:
     from tqdm import tqdm
 
@@ -124,6 +144,6 @@ def _measure(
 
     metrics = _metrics(args)
     enhancer = Enhancer(model=args.model, device=args.device, dtype=args.dtype, threads=args.threads)
-    total = len(originals) * len(protocol.qualities) * (1 + len(settings))
+    total = len(originals) * len(protocol.levels) * (1 + len(settings))
     measurements = measure(originals, protocol, settings, decode, enhancer.run, metrics)
     return list(tqdm(measurements, total=total, unit="picture", disable=args.quiet, file=sys.stderr))

@@ -1,6 +1,7 @@
-"""The measurement itself: code lossless originals as JPEG, decode, enhance, compare with the originals.
+"""The measurement itself: code lossless originals, decode, enhance, compare with the originals.
 
-The plain decoded JPEG is measured beside every setting, so that a gain never compares numbers of different protocols.
+The plain decoded picture is measured beside every setting, so that a gain never compares numbers of different
+protocols.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from typing import Protocol as Protocol_
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from enhance.codecs.vvc_encoding import encode_vvc
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
 from enhance.evaluation import metrics
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 from enhance.knobs import Knobs
+from enhance.reconstruction import code_values
 
 LOSSLESS_SUFFIXES = (".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
-BASELINE = "jpeg"
-"""Name of the setting that does nothing: the decoded JPEG."""
+BASELINE = "decoded"
+"""Name of the setting that does nothing."""
 
 Pixels = npt.NDArray[np.uint8]
 Metric = Callable[[Pixels, Pixels], float]
@@ -32,12 +36,33 @@ Decode = Callable[[bytes], DecodedImage]
 Enhance = Callable[[DecodedImage, Knobs], EnhancedImage]
 
 
+class Protocol(Protocol_):
+    """How originals are coded."""
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The rates: JPEG quality factors, or slice QPs."""
+
+    @property
+    def gray(self) -> bool:
+        """Code the originals' luma alone."""
+
+    def code(self, original: Pixels, level: int, name: str) -> bytes:
+        """The bitstream of an original, [H, W, 3] RGB or [H, W] gray. Raises EnhanceError.
+
+        Args:
+            original: its pixels.
+            level: one of `levels`.
+            name: of its file, without suffix.
+        """
+
+
 @dataclass(frozen=True)
-class Protocol:
-    """How originals are coded.
+class JpegProtocol:
+    """JPEG as Pillow (libjpeg) codes it.
 
     Attributes:
-        qualities: JPEG quality factors.
+        levels: JPEG quality factors.
         subsampling: "4:2:0" (Pillow's default), "4:2:2" or "4:4:4".
         gray: code the originals' luma (Pillow's conversion) as gray JPEG.
 
@@ -45,23 +70,62 @@ class Protocol:
         UsageError: a quality is outside 1-100, or the subsampling is unknown.
     """
 
-    qualities: tuple[int, ...] = (10, 20, 30, 40)
+    levels: tuple[int, ...] = (10, 20, 30, 40)
     subsampling: str = "4:2:0"
     gray: bool = False
 
     def __post_init__(self) -> None:
-        wrong = [quality for quality in self.qualities if not 1 <= quality <= 100]
+        wrong = [quality for quality in self.levels if not 1 <= quality <= 100]
         if wrong:
             raise UsageError(f"JPEG quality must be from 1 to 100, not {wrong[0]}")
         if self.subsampling not in SUBSAMPLINGS:
             raise UsageError(f"subsampling must be one of {', '.join(SUBSAMPLINGS)}, not {self.subsampling!r}")
 
-    def code(self, original: Pixels, quality: int) -> bytes:
-        """The JPEG file that Pillow (libjpeg) makes of an original, [H, W, 3] RGB or [H, W] gray."""
+    def code(self, original: Pixels, level: int, name: str) -> bytes:
+        """As `Protocol.code`."""
         stream = BytesIO()
         options = {} if original.ndim == 2 else {"subsampling": self.subsampling}
-        Image.fromarray(original).save(stream, "JPEG", quality=quality, **options)
+        Image.fromarray(original).save(stream, "JPEG", quality=level, **options)
         return stream.getvalue()
+
+
+@dataclass(frozen=True)
+class VvcProtocol:
+    """VVC intra pictures, 10 bit 4:2:0, BT.709: given streams, or as the libvvenc inside imageio-ffmpeg codes them.
+
+    Attributes:
+        levels: slice QPs.
+        streams: folder of streams STEM_qpQP.266 of the originals; None: code them.
+        preset: of libvvenc, where it codes.
+
+    Raises:
+        UsageError: a QP is outside 0-60, or there is no such folder.
+    """
+
+    levels: tuple[int, ...] = (32, 37, 42, 47)
+    streams: Path | None = None
+    preset: str = "medium"
+
+    def __post_init__(self) -> None:
+        wrong = [qp for qp in self.levels if not 0 <= qp <= 60]
+        if wrong:
+            raise UsageError(f"qp must be from 0 to 60, not {wrong[0]}")
+        if self.streams is not None and not self.streams.is_dir():
+            raise UsageError("there is no such folder of streams", source=str(self.streams))
+
+    @property
+    def gray(self) -> bool:
+        return False
+
+    def code(self, original: Pixels, level: int, name: str) -> bytes:
+        """As `Protocol.code`."""
+        if self.streams is None:
+            return encode_vvc(original, level, preset=self.preset)
+        path = self.streams / f"{name}_qp{level}.266"
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise DecodeError(f"this stream cannot be read: {error.strerror}", source=str(path)) from error
 
 
 @dataclass(frozen=True)
@@ -70,16 +134,16 @@ class Measurement:
 
     Attributes:
         image: file name of the original.
-        quality: JPEG quality factor.
-        setting: name of the setting; `BASELINE` for the decoded JPEG.
-        bits_per_pixel: size of the JPEG file.
-        seconds: wall time of the enhancement alone; 0 for the decoded JPEG.
+        level: JPEG quality factor, or slice QP.
+        setting: name of the setting; `BASELINE` for the decoded picture.
+        bits_per_pixel: size of the coded file.
+        seconds: wall time of the enhancement alone; 0 for the decoded picture.
         values: {metric: value}.
-        record: what the enhancer did; None for the decoded JPEG.
+        record: what the enhancer did; None for the decoded picture.
     """
 
     image: str
-    quality: int
+    level: int
     setting: str
     bits_per_pixel: float
     seconds: float
@@ -141,7 +205,7 @@ def measure(
     enhance: Enhance,
     measured: Mapping[str, Metric],
 ) -> Iterator[Measurement]:
-    """Measures every original at every quality: first the decoded JPEG, then every setting.
+    """Measures every original at every level: first the decoded picture, then every setting.
 
     Args:
         originals: lossless image files.
@@ -152,21 +216,22 @@ def measure(
         measured: {name: metric(original, picture)}.
 
     Yields:
-        len(originals) * len(qualities) * (1 + len(settings)) measurements.
+        len(originals) * len(levels) * (1 + len(settings)) measurements.
 
     Raises:
         EnhanceError: an original cannot be read, or the enhancer fails.
     """
     for path in originals:
         original = load_original(path, protocol.gray)
-        for quality in protocol.qualities:
-            stream = protocol.code(original, quality)
+        for level in protocol.levels:
+            stream = protocol.code(original, level, path.stem)
             decoded = decode(stream)
-            common: dict[str, Any] = {"image": path.name, "quality": quality}
+            common: dict[str, Any] = {"image": path.name, "level": level}
             common["bits_per_pixel"] = 8 * len(stream) / (original.shape[0] * original.shape[1])
 
             def compare(picture: npt.NDArray[Any], original: Pixels = original) -> dict[str, float]:
-                return {name: metric(original, metrics.to_uint8(picture)) for name, metric in measured.items()}
+                seen = metrics.to_uint8(code_values(picture))
+                return {name: metric(original, seen) for name, metric in measured.items()}
 
             yield Measurement(**common, setting=BASELINE, seconds=0.0, values=compare(decoded.pixels))
             for name, knobs in settings.items():

@@ -23,7 +23,7 @@ _DIGITS = {"psnr": 2, "psnr_b": 2, "ssim": 4, "lpips": 4}
 
 @dataclass(frozen=True)
 class Gain:
-    """Gain over the decoded JPEG, picture by picture; positive is better for every metric, LPIPS included.
+    """Gain over the decoded picture, picture by picture; positive is better for every metric, LPIPS included.
 
     Attributes:
         mean: over the pictures.
@@ -44,19 +44,19 @@ class Gain:
 
 @dataclass(frozen=True)
 class Summary:
-    """All pictures at one quality under one setting.
+    """All pictures at one level under one setting.
 
     Attributes:
-        quality: JPEG quality factor.
+        level: JPEG quality factor, or slice QP.
         setting: name of the setting.
         images: number of pictures.
         bits_per_pixel: mean over the pictures.
         seconds: median over the pictures.
         means: {metric: mean}.
-        gains: {metric: gain}; empty for the decoded JPEG.
+        gains: {metric: gain}; empty for the decoded picture.
     """
 
-    quality: int
+    level: int
     setting: str
     images: int
     bits_per_pixel: float
@@ -66,25 +66,25 @@ class Summary:
 
 
 def summarize(measurements: Iterable[Measurement]) -> list[Summary]:
-    """One summary for each quality and setting, in the order of measurement within ascending quality."""
+    """One summary for each level and setting, in the order of measurement within ascending level."""
     groups: dict[tuple[int, str], dict[str, Measurement]] = defaultdict(dict)
     for one in measurements:
-        groups[one.quality, one.setting][one.image] = one
+        groups[one.level, one.setting][one.image] = one
     return [
-        _summary(group, {} if setting == BASELINE else groups.get((quality, BASELINE), {}))
-        for (quality, setting), group in sorted(groups.items(), key=lambda item: item[0][0])
+        _summary(group, {} if setting == BASELINE else groups.get((level, BASELINE), {}))
+        for (level, setting), group in sorted(groups.items(), key=lambda item: item[0][0])
     ]
 
 
 def _summary(group: Mapping[str, Measurement], baseline: Mapping[str, Measurement]) -> Summary:
-    """Summary of one group {image: measurement}; `baseline` holds the decoded JPEGs of the same quality."""
+    """Summary of one group {image: measurement}; `baseline` holds the decoded pictures of the same level."""
     ones = list(group.values())
     gains = {}
     for name in ones[0].values if baseline else ():
         sign = -1 if name in LOWER_IS_BETTER else 1
         gains[name] = Gain.of([sign * (one.values[name] - baseline[one.image].values[name]) for one in ones])
     return Summary(
-        quality=ones[0].quality,
+        level=ones[0].level,
         setting=ones[0].setting,
         images=len(ones),
         bits_per_pixel=fmean(one.bits_per_pixel for one in ones),
@@ -95,14 +95,14 @@ def _summary(group: Mapping[str, Measurement], baseline: Mapping[str, Measuremen
 
 
 def to_table(summaries: Sequence[Summary]) -> str:
-    """Text table: per quality and setting the means, and for PSNR the gain with its spread and worst picture."""
+    """Text table: per level and setting the means, and for PSNR the gain with its spread and worst picture."""
     names = list(summaries[0].means) if summaries else []
-    header = ["quality", "setting", "bpp"]
+    header = ["level", "setting", "bpp"]
     for name in names:
         header += [_TITLES.get(name, name), "gain", *(["std", "worst"] if name == "psnr" else [])]
     rows = [[*header, "s"]]
     for one in summaries:
-        row = [str(one.quality), one.setting, f"{one.bits_per_pixel:.3f}"]
+        row = [str(one.level), one.setting, f"{one.bits_per_pixel:.3f}"]
         for name in names:
             row += _cells(one, name)
         rows.append([*row, f"{one.seconds:.2f}" if one.seconds else ""])
@@ -123,7 +123,7 @@ def _cells(one: Summary, name: str) -> list[str]:
 
 
 def to_rows(summaries: Iterable[Summary]) -> list[dict[str, Any]]:
-    """Flat rows for CSV: quality, setting, images, bits_per_pixel, seconds, and for each metric its mean and gains."""
+    """Flat rows for CSV: level, setting, images, bits_per_pixel, seconds, and for each metric its mean and gains."""
     rows = []
     for one in summaries:
         row: dict[str, Any] = asdict(one)
@@ -141,7 +141,7 @@ def to_curves(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     order = {one.setting: index for index, one in reversed(list(enumerate(summaries)))}
     points = sorted(summaries, key=lambda one: (order[one.setting], one.bits_per_pixel))
     return [
-        {"setting": one.setting, "quality": one.quality, "bits_per_pixel": one.bits_per_pixel, **one.means}
+        {"setting": one.setting, "level": one.level, "bits_per_pixel": one.bits_per_pixel, **one.means}
         for one in points
     ]
 

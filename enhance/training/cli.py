@@ -9,19 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from enhance.errors import UsageError
 from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
-from enhance.training.calibration import calibrate_jpeg
-from enhance.training.crops import RandomCrops, batches, find_images, load_image, load_images
-from enhance.training.degradation import JpegDegradation, Uint8
+from enhance.training.crops import batches
 from enhance.training.loop import Trainer, TrainingConfig
 from enhance.training.loss import Distance, Objective
-from enhance.training.validation import Validation
+from enhance.training.material import Material, prepare_jpeg, prepare_vvc
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--resume", action="store_true", help="continue the run in the output folder")
     start.add_argument("--init", type=Path, metavar="MODEL", help="start from the weights of a .safetensors model")
     parser.add_argument("--val", type=Path, help="folder of lossless images for the validation curve")
+    _add_codec(parser.add_argument_group("base codec"))
     parser.add_argument("--batch", type=int, default=16, help="crops per step (default: %(default)s)")
     parser.add_argument("--crop", type=int, default=128, help="side of a crop, a multiple of 16 (default: %(default)s)")
     parser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate (default: %(default)s)")
@@ -59,8 +57,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
 
 
+def _add_codec(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--codec", choices=["jpeg", "vvc"], default="jpeg", help="default: %(default)s")
+    group.add_argument(
+        "--streams",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="VVC: streams FOLDER_STEM_qpQP.266 of central squares of the images FOLDER/STEM.*",
+    )
+    group.add_argument(
+        "--squares",
+        type=int,
+        metavar="N",
+        help="VVC: squares of each image to code by libvvenc at random QPs (default: 2, or 0 with --streams)",
+    )
+    group.add_argument("--preset", default="fast", help="VVC: of libvvenc (default: %(default)s)")
+    group.add_argument("--cache", type=Path, metavar="FOLDER", help="VVC: for the pairs (default: pairs in -o)")
+
+
 def main(args: argparse.Namespace) -> int:
     """Runs `enhance train`; returns the exit status. Raises EnhanceError."""
+    _check(args)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    material = prepare_vvc(args) if args.codec == "vvc" else prepare_jpeg(args)
+    if args.calibrate:
+        scale, threshold = material.calibrate()
+        for level, s, tau in zip(scale.levels, scale.values, threshold.values):
+            sys.stdout.write(f"{'qp' if args.codec == 'vvc' else 'quality'} {level:3.0f}  s {s:.5f}  tau {tau:.3f}\n")
+        return 0
+    trainer = _make_trainer(args, material)
+    material.crops.seed += trainer.progress.step  # a resumed run must not see its first crops again
+    stream = batches(material.crops, args.batch, workers=args.workers, pin=trainer.device.type == "cuda")
+    trainer.run(stream, args.output, material.validation() if args.val else None)
+    logger.info("the model is in %s", args.output / "model.safetensors")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
     if args.crop % 16 or args.crop < 16:
         raise UsageError(f"the side of a crop must be a multiple of 16, not {args.crop}")
     if not (args.resume or args.calibrate) and (args.output / "state.pt").exists():
@@ -68,26 +104,11 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("this folder holds a run already", source=str(args.output), hint=hint)
     if args.perceptual_weight > 0 and args.lpips is None:
         raise UsageError("a perceptual weight needs LPIPS weights", hint="pass --lpips FILE")
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    threads = torch.get_num_threads()
-    images = load_images(find_images(args.images), smallest=args.crop, workers=max(args.workers, threads))
-    crops = RandomCrops(images, args.crop, JpegDegradation(), args.seed)
-    if args.calibrate:
-        scale, threshold = calibrate_jpeg(_calibration_crops(crops))
-        for level, s, tau in zip(scale.levels, scale.values, threshold.values):
-            sys.stdout.write(f"quality {level:3.0f}  s {s:.5f}  tau {tau:.3f}\n")
-        return 0
-    trainer = _make_trainer(args, crops)
-    crops.seed += trainer.progress.step  # a resumed run must not see its first crops again
-    validation = Validation([load_image(path) for path in find_images([args.val])]) if args.val else None
-    stream = batches(crops, args.batch, workers=args.workers, pin=trainer.device.type == "cuda")
-    trainer.run(stream, args.output, validation)
-    logger.info("the model is in %s", args.output / "model.safetensors")
-    return 0
+    if args.codec != "vvc" and (args.streams or args.squares is not None or args.cache):
+        raise UsageError("--streams, --squares and --cache are for --codec vvc")
 
 
-def _make_trainer(args: argparse.Namespace, crops: RandomCrops) -> Trainer:
+def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
     minutes = args.minutes if args.minutes or args.steps else 60.0
     config = TrainingConfig(
         minutes=minutes,
@@ -102,18 +123,17 @@ def _make_trainer(args: argparse.Namespace, crops: RandomCrops) -> Trainer:
     torch.manual_seed(args.seed)
     earlier: dict[str, Any] = {}
     sampling: SamplingDefaults | None = None
+    denoiser, tables = None, None
     if args.init:
         checkpoint = load_checkpoint(args.init)
         denoiser = checkpoint.denoiser.train().requires_grad_(True)
-        scale, threshold = checkpoint.residual_scale, checkpoint.threshold
-        sampling, earlier = checkpoint.sampling, {"init": checkpoint.training}
-    else:
-        denoiser = Denoiser(UNetConfig())
-        scale, threshold = calibrate_jpeg(_calibration_crops(crops))
+        sampling, earlier = checkpoint.sampling, {"init": {"codec": checkpoint.codec, **checkpoint.training}}
+        if checkpoint.codec == args.codec:
+            tables = checkpoint.residual_scale, checkpoint.threshold
+    scale, threshold = tables or material.calibrate()
     device = torch.device(args.device)
     description = {
-        "images": len(crops.images),
-        "megapixels": round(sum(image.shape[0] * image.shape[1] for image in crops.images) / 1e6, 1),
+        **material.description,
         "batch": args.batch,
         "crop": args.crop,
         "device": device.type,
@@ -121,10 +141,11 @@ def _make_trainer(args: argparse.Namespace, crops: RandomCrops) -> Trainer:
         **earlier,
     }
     trainer = Trainer(
-        denoiser,
+        denoiser or Denoiser(UNetConfig()),
         scale,
         threshold,
         config,
+        codec=args.codec,
         sampling=sampling,
         device=device,
         compile=device.type == "cuda",
@@ -142,11 +163,6 @@ def _distance(args: argparse.Namespace, device: torch.device) -> Distance | None
     from enhance.evaluation.lpips import LPIPS
 
     return LPIPS.load("squeeze" if "squeeze" in args.lpips.name else "alex", args.lpips).to(device)
-
-
-def _calibration_crops(crops: RandomCrops, count: int = 256) -> list[Uint8]:
-    rng = np.random.default_rng(0)
-    return [crops.draw(crops.pick(rng), rng) for _ in range(count)]
 
 
 def _revision() -> str:

@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
@@ -22,9 +24,10 @@ logger = logging.getLogger(__name__)
 
 SUFFIXES = {".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".jpg", ".jpeg"}
 
+Array = npt.NDArray[Any]
 Degradation = Callable[[Uint8, np.random.Generator], tuple[Uint8, Uint8, Rate]]
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
-"""original and base, uint8 [B, 3, H, W]; conditioning [B, F]; level [B]."""
+"""original, uint8, and base, uint8 or float32, [B, 3, H, W] in 0-255; conditioning [B, F]; level [B]."""
 
 
 def find_images(folders: Sequence[Path]) -> list[Path]:
@@ -82,7 +85,7 @@ class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
             original, base, rate = self.degradation(self.draw(self.pick(rng), rng), rng)
-            yield _chw(original), _chw(base), torch.from_numpy(rate.conditioning()), rate.level
+            yield to_tensor(original), to_tensor(base), torch.from_numpy(rate.conditioning()), rate.level
 
     def pick(self, rng: np.random.Generator) -> Uint8:
         """One of the images, large ones more often."""
@@ -91,12 +94,22 @@ class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
     def draw(self, image: Uint8, rng: np.random.Generator) -> Uint8:
         """A random crop in one of the eight orientations."""
         top, left = (int(rng.integers(side - self.crop + 1)) for side in image.shape[:2])
-        crop = image[top : top + self.crop, left : left + self.crop]
-        crop = np.rot90(crop, int(rng.integers(4)))
-        return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+        crop: Uint8 = random_orientation(rng)(image[top : top + self.crop, left : left + self.crop])
+        return crop
 
 
-def batches(crops: RandomCrops, batch_size: int, *, workers: int, pin: bool) -> Iterator[Batch]:
+def random_orientation(rng: np.random.Generator) -> Callable[[Array], Array]:
+    """One of the eight orientations, as a function for all pictures [H, W, 3] of a pair."""
+    quarters, mirrored = int(rng.integers(4)), rng.random() < 0.5
+
+    def turn(picture: Array) -> Array:
+        turned = np.rot90(picture, quarters)
+        return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
+
+    return turn
+
+
+def batches(crops: IterableDataset[Any], batch_size: int, *, workers: int, pin: bool) -> Iterator[Batch]:
     """Endless batches from `workers` forked processes (the decoded images are shared, not copied)."""
     loader = DataLoader(
         crops,
@@ -110,5 +123,6 @@ def batches(crops: RandomCrops, batch_size: int, *, workers: int, pin: bool) -> 
         yield original, base, conditioning, level.float()
 
 
-def _chw(pixels: Uint8) -> Tensor:
+def to_tensor(pixels: Array) -> Tensor:
+    """[H, W, 3] to [3, H, W]."""
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))

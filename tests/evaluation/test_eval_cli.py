@@ -47,7 +47,7 @@ def test_table_on_stdout_and_progress_on_stderr(
     assert evaluate(originals, "--model", model, *words) == 0
     out, err = capsys.readouterr()
     lines = [line.split() for line in out.splitlines()]
-    assert [line[:2] for line in lines[1:]] == [[q, s] for q in ("10", "40") for s in ("jpeg", "steps=1", "steps=2")]
+    assert [line[:2] for line in lines[1:]] == [[q, s] for q in ("10", "40") for s in ("decoded", "steps=1", "steps=2")]
     assert "LPIPS" not in lines[0]
     assert "12/12" in err and "LPIPS is left out" in err
 
@@ -64,11 +64,11 @@ def test_reports_are_written(originals: Path, model: Path, tmp_path: Path, capsy
     assert evaluate(*common, "-o", tmp_path / "r.csv") == 0
     content = json.loads((tmp_path / "r.json").read_text())
     assert content["about"]["gray"] and content["about"]["images"] == 2
-    assert [one["setting"] for one in content["summaries"]] == ["jpeg", "unprojected"]
-    records = [one["record"] for one in content["measurements"] if one["setting"] != "jpeg"]
+    assert [one["setting"] for one in content["summaries"]] == ["decoded", "unprojected"]
+    records = [one["record"] for one in content["measurements"] if one["setting"] != "decoded"]
     assert [record["consistent"] for record in records] == [False, False]
     assert records[0]["model"].startswith("tiny ")
-    assert (tmp_path / "r.csv").read_text().startswith("quality,setting,images,bits_per_pixel,seconds,psnr,")
+    assert (tmp_path / "r.csv").read_text().startswith("level,setting,images,bits_per_pixel,seconds,psnr,")
     assert (tmp_path / "c.csv").read_text().count("\n") == 3
     assert "picture" not in capsys.readouterr().err
 

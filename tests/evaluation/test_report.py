@@ -17,7 +17,7 @@ from enhance.codecs.jpeg_rate import JpegRate
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
 from enhance.evaluation import report
 from enhance.evaluation.metrics import psnr
-from enhance.evaluation.protocol import BASELINE, Measurement, Protocol, find_originals, load_original, measure
+from enhance.evaluation.protocol import BASELINE, JpegProtocol, Measurement, find_originals, load_original, measure
 from enhance.evaluation.settings import combine, parse_switch
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 from enhance.knobs import Knobs
@@ -86,17 +86,17 @@ def test_kinds_of_originals(tmp_path: Path, mode: str, gray: bool, shape: tuple[
 
 @pytest.mark.parametrize(("subsampling", "factors"), [("4:4:4", (1, 1)), ("4:2:2", (2, 1)), ("4:2:0", (2, 2))])
 def test_coding_follows_the_protocol(subsampling: str, factors: tuple[int, int]) -> None:
-    stream = Protocol(subsampling=subsampling).code(np.zeros((32, 32, 3), np.uint8), 30)
+    stream = JpegProtocol(subsampling=subsampling).code(np.zeros((32, 32, 3), np.uint8), 30, "name")
     image: Any = Image.open(BytesIO(stream))
     assert image.layer[0][1:3] == factors
     assert sorted(image.quantization[0]) == sorted(JpegRate.from_quality(30).luma.reshape(-1).tolist())
-    assert Image.open(BytesIO(Protocol(gray=True).code(np.zeros((8, 8), np.uint8), 30))).mode == "L"
+    assert Image.open(BytesIO(JpegProtocol(gray=True).code(np.zeros((8, 8), np.uint8), 30, "name"))).mode == "L"
 
 
-@pytest.mark.parametrize("wrong", [{"qualities": (10, 101)}, {"subsampling": "4:1:0"}])
+@pytest.mark.parametrize("wrong", [{"levels": (10, 101)}, {"subsampling": "4:1:0"}])
 def test_protocols_that_cannot_be_coded(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        Protocol(**wrong)
+        JpegProtocol(**wrong)
 
 
 def test_gain_of_an_enhancer_that_halves_the_error(folder: Path) -> None:
@@ -105,13 +105,14 @@ def test_gain_of_an_enhancer_that_halves_the_error(folder: Path) -> None:
 
     def enhance(decoded: DecodedImage, knobs: Knobs) -> EnhancedImage:
         nearest = min(originals.values(), key=lambda x: float(np.abs(x - decoded.pixels).sum()))
-        return EnhancedImage(decoded.pixels + knobs.strength * (nearest - decoded.pixels), RECORD)
+        mixed = decoded.pixels + np.float32(knobs.strength) * (nearest - decoded.pixels)
+        return EnhancedImage(mixed / np.float32(255), RECORD)
 
     settings = combine({"strength": [0.0, 0.5]})
-    found = list(measure(find_originals(folder), Protocol((5, 50)), settings, decode, enhance, {"psnr": psnr}))
+    found = list(measure(find_originals(folder), JpegProtocol((5, 50)), settings, decode, enhance, {"psnr": psnr}))
     assert len(found) == 2 * 2 * 3
     summaries = report.summarize(found)
-    assert [(one.quality, one.setting) for one in summaries] == [
+    assert [(one.level, one.setting) for one in summaries] == [
         (quality, setting) for quality in (5, 50) for setting in (BASELINE, "strength=0", "strength=0.5")
     ]
     assert summaries[0].gains == {}
@@ -147,8 +148,8 @@ def test_means_and_gains_against_hand_computed_values() -> None:
 
 def test_table() -> None:
     table = report.to_table(report.summarize(two_pictures())).splitlines()
-    assert table[0].split() == ["quality", "setting", "bpp", "PSNR", "gain", "std", "worst", "LPIPS", "gain", "s"]
-    assert table[1].split() == ["10", "jpeg", "0.500", "25.00", "0.4000"]
+    assert table[0].split() == ["level", "setting", "bpp", "PSNR", "gain", "std", "worst", "LPIPS", "gain", "s"]
+    assert table[1].split() == ["10", "decoded", "0.500", "25.00", "0.4000"]
     assert table[2].split() == ["10", "x", "0.500", "27.00", "+2.00", "1.00", "+1.00", "0.4000", "+0.0000", "2.00"]
 
 

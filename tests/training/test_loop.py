@@ -45,7 +45,7 @@ def weights(model: torch.nn.Module) -> torch.Tensor:
 
 def test_it_learns_to_remove_jpeg_artefacts(tmp_path: Path) -> None:
     run = trainer(steps=150, lr=1e-2, ema=0.9)
-    validation = Validation(PHOTOS, qualities=(10,), side=96)
+    validation = Validation.of_jpegs(PHOTOS, qualities=(10,))
     before = validation.gains(run.average, SCALE, THRESHOLD, run.device)[10]
     run.run(stream(), tmp_path, validation)
     after = validation.gains(run.average, SCALE, THRESHOLD, run.device)[10]

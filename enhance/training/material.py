@@ -1,0 +1,75 @@
+"""What a run learns from: crops, their calibration, and validation images, for each base codec."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from enhance.diffusion.thresholds import RateTable
+from enhance.training.calibration import calibrate_jpeg
+from enhance.training.crops import RandomCrops, find_images, load_image, load_images
+from enhance.training.degradation import JpegDegradation
+from enhance.training.validation import Validation
+from enhance.training.vvc_pairs import PairCrops, calibrate_pairs, code_photos, find_streams, take_streams
+
+_CALIBRATION_CROPS = 256
+_VVC_SQUARES = 2
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from.
+
+    Attributes:
+        crops: the endless stream of crops.
+        calibrate: measures s(q) and τ(q).
+        validation: prepares the validation images.
+        description: what the checkpoint says of it.
+    """
+
+    crops: RandomCrops | PairCrops
+    calibrate: Callable[[], tuple[RateTable, RateTable]]
+    validation: Callable[[], Validation]
+    description: dict[str, Any]
+
+
+def prepare_jpeg(args: argparse.Namespace) -> Material:
+    """Photos decoded into memory, coded crop by crop. Options as `training.cli` declares them; raises EnhanceError."""
+    workers = max(args.workers, torch.get_num_threads())
+    images = load_images(find_images(args.images), smallest=args.crop, workers=workers)
+    crops = RandomCrops(images, args.crop, JpegDegradation(), args.seed)
+
+    def calibrate() -> tuple[RateTable, RateTable]:
+        rng = np.random.default_rng(0)
+        return calibrate_jpeg([crops.draw(crops.pick(rng), rng) for _ in range(_CALIBRATION_CROPS)])
+
+    def validation() -> Validation:
+        return Validation.of_jpegs([load_image(path) for path in find_images([args.val])])
+
+    megapixels = sum(image.shape[0] * image.shape[1] for image in images) / 1e6
+    return Material(crops, calibrate, validation, {"images": len(images), "megapixels": round(megapixels, 1)})
+
+
+def prepare_vvc(args: argparse.Namespace) -> Material:
+    """Pairs that were coded and decoded once. Options as `training.cli` declares them; raises EnhanceError."""
+    workers = max(args.workers, torch.get_num_threads())
+    cache = args.cache or args.output / "pairs"
+    photos = find_images(args.images)
+    pairs = take_streams(find_streams(args.streams), photos, cache, workers=workers) if args.streams else []
+    squares = args.squares if args.squares is not None else (0 if args.streams else _VVC_SQUARES)
+    if squares:
+        pairs += code_photos(photos, cache, squares=squares, preset=args.preset, seed=args.seed, workers=workers)
+    crops = PairCrops(pairs, args.crop, args.seed)
+
+    def validation() -> Validation:
+        images = [load_image(path) for path in find_images([args.val])]
+        return Validation.of_vvc(images, cache / "validation", workers=workers)
+
+    megapixels = sum(pair[0].shape[0] * pair[0].shape[1] for pair in crops.pairs) / 1e6
+    description = {"images": len(photos), "pairs": len(crops.pairs), "megapixels": round(megapixels, 1)}
+    return Material(crops, lambda: calibrate_pairs(pairs), validation, description)

@@ -1,0 +1,276 @@
+"""Training pairs for VVC: squares of photos coded once, decoded once, and kept in a folder.
+
+libvvenc takes tenths of a second for a square, far too long for every crop of a training run. So the pairs are made
+before it, as files that the run's processes map into memory:
+
+    NAME.npy          the original, uint8 [H, W, 3] RGB
+    NAME_qpQP.npy     the decoded picture, uint16 [H, W, 3] RGB, white is 65535 (no 8-bit step in between)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+from tqdm import tqdm
+
+from enhance.codecs.vvc_encoding import encode_vvc
+from enhance.codecs.vvc_rate import VvcRate
+from enhance.diffusion.thresholds import RateTable
+from enhance.errors import DecodeError, UsageError
+from enhance.training.calibration import PERCENTILE
+from enhance.training.crops import load_image, random_orientation, to_tensor
+from enhance.training.degradation import Uint8
+
+SIDE = 512
+"""Side of the coded squares."""
+
+QP_RANGE = (18.0, 51.0)
+LEVELS = (17.0, 22.0, 27.0, 32.0, 37.0, 42.0, 47.0, 52.0)
+"""QPs at which s(q) and τ(q) are measured, each from the pairs within half a step around it."""
+
+_GRID = 16  # crops keep the picture's place on the network's grid, as it is in use
+_WHITE = 65535 / 255
+
+
+@dataclass(frozen=True)
+class CodedSquare:
+    """An original and what a decoder made of it.
+
+    Attributes:
+        original: file of uint8 [H, W, 3] RGB.
+        base: file of uint16 [H, W, 3] RGB, white is 65535.
+        qp: slice QP.
+    """
+
+    original: Path
+    base: Path
+    qp: float
+
+
+def decode_vvc(stream: bytes, source: str) -> tuple[npt.NDArray[np.uint16], float]:
+    """The picture of a stream, uint16 [H, W, 3] RGB with white at 65535, and its slice QP. Raises DecodeError."""
+    from enhance.codecs.vvc import VvcDecoder
+
+    decoded = VvcDecoder(decoder="ffmpeg").decode(stream, source=source)
+    return np.rint(decoded.pixels * 65535).astype(np.uint16), decoded.rate.level
+
+
+def code_photos(
+    photos: Sequence[Path], cache: Path, *, squares: int, preset: str = "fast", seed: int = 0, workers: int = 1
+) -> list[CodedSquare]:
+    """Codes random squares of photos at random QPs; those that the cache holds are not coded again.
+
+    Args:
+        photos: images without visible compression; those with a side below 64 are left out.
+        cache: folder of the pairs, made if it is missing.
+        squares: per photo.
+        preset: of libvvenc.
+        seed: of the places and QPs, together with the photo's name.
+        workers: encoders at a time.
+    """
+
+    def code(photo: Path) -> list[CodedSquare]:
+        image = load_image(photo)
+        rng = np.random.default_rng([seed, *name_of(photo).encode()])
+        height, width = (min(SIDE, length // _GRID * _GRID) for length in image.shape[:2])
+        if min(height, width) < 4 * _GRID:
+            return []
+        pairs = []
+        for _ in range(squares):
+            top, left = (int(rng.integers(length - side + 1)) for length, side in zip(image.shape[:2], (height, width)))
+            qp = int(rng.integers(int(QP_RANGE[0]), int(QP_RANGE[1]) + 1))
+            square = np.ascontiguousarray(image[top : top + height, left : left + width])
+            name = f"{name_of(photo)}_{top}_{left}_{preset}"
+            pairs.append(_keep(cache, name, f"{name}_qp{qp}", square, partial(encode_vvc, square, qp, preset=preset)))
+        return pairs
+
+    return _in_parallel(code, photos, cache, workers, "coding")
+
+
+def take_streams(
+    streams: Sequence[Path], photos: Sequence[Path], cache: Path, *, workers: int = 1
+) -> list[CodedSquare]:
+    """Decodes streams that somebody coded from the photos; those that the cache holds are not decoded again.
+
+    Args:
+        streams: files FOLDER_STEM_qpQP.266: the central square (or rectangle) of the photo FOLDER/STEM.*
+        photos: the originals.
+        cache: folder of the pairs, made if it is missing.
+        workers: decoders at a time.
+
+    Raises:
+        UsageError: no photo has such a name.
+    """
+    originals = {name_of(photo): photo for photo in photos}
+
+    def take(stream: Path) -> list[CodedSquare]:
+        name = stream.stem.rpartition("_qp")[0]
+        if name not in originals:
+            raise UsageError("no photo for this stream", source=str(stream), hint=f"FOLDER/STEM.png for {name}")
+
+        def square(shape: tuple[int, ...]) -> Uint8:
+            image = load_image(originals[name])
+            top, left = ((have - wanted) // 2 for have, wanted in zip(image.shape[:2], shape))
+            return np.ascontiguousarray(image[top : top + shape[0], left : left + shape[1]])
+
+        return [_keep(cache, name, stream.stem, square, stream.read_bytes)]
+
+    return _in_parallel(take, streams, cache, workers, "decoding")
+
+
+def code_pictures(
+    pictures: Sequence[Uint8], qp: int, cache: Path, *, preset: str = "fast", workers: int = 1
+) -> list[npt.NDArray[np.float32]]:
+    """Codes and decodes pictures whole, all at one QP; those that the cache holds are not coded again.
+
+    Args:
+        pictures: uint8 [H, W, 3] RGB.
+        qp: slice QP.
+        cache: folder of the decoded pictures, named by their originals' content.
+        preset: of libvvenc.
+        workers: encoders at a time.
+
+    Returns:
+        the decoded pictures, float32 [H, W, 3] in 8-bit code values, not rounded.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+
+    def code(picture: Uint8) -> npt.NDArray[np.float32]:
+        name = f"{preset}_{picture.shape[1]}x{picture.shape[0]}_{sha256(picture.tobytes()).hexdigest()[:24]}"
+        pair = _keep(cache, name, f"{name}_qp{qp}", picture, partial(encode_vvc, picture, qp, preset=preset))
+        decoded: npt.NDArray[np.float32] = np.load(pair.base).astype(np.float32) / np.float32(_WHITE)
+        return decoded
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        return list(pool.map(code, pictures))
+
+
+def name_of(photo: Path) -> str:
+    """FOLDER_STEM, which tells the photos of several folders apart."""
+    return f"{photo.parent.name}_{photo.stem}"
+
+
+def find_streams(folders: Sequence[Path]) -> list[Path]:
+    """All `*_qp*.266` files below the folders, in a fixed order. Raises UsageError if there are none."""
+    streams = sorted(path for folder in folders for path in folder.rglob("*_qp*.266"))
+    if not streams:
+        raise UsageError(f"no streams NAME_qpQP.266 below {', '.join(map(str, folders))}")
+    return streams
+
+
+def _keep(
+    cache: Path,
+    name: str,
+    base_name: str,
+    original: Uint8 | Callable[[tuple[int, ...]], Uint8],
+    stream: Callable[[], bytes],
+) -> CodedSquare:
+    """The pair of that name, made if it is not there yet."""
+    pair = CodedSquare(cache / f"{name}.npy", cache / f"{base_name}.npy", float(base_name.rpartition("_qp")[2]))
+    if not pair.base.exists():
+        pixels, qp = decode_vvc(stream(), base_name)
+        if qp != pair.qp:
+            raise DecodeError(f"the slice QP is {qp:g}, not {pair.qp:g} as its name says", source=base_name)
+        if not pair.original.exists():
+            _save(pair.original, original(pixels.shape) if callable(original) else original)
+        _save(pair.base, pixels)
+    return pair
+
+
+def _save(path: Path, values: npt.NDArray[Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{id(values)}.tmp")
+    with temporary.open("wb") as stream:
+        np.save(stream, values)
+    os.replace(temporary, path)
+
+
+def _in_parallel(
+    make: Callable[[Path], list[CodedSquare]], paths: Sequence[Path], cache: Path, workers: int, what: str
+) -> list[CodedSquare]:
+    cache.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(max(workers, 1)) as pool:  # the work is done by the codec's processes
+        futures = [pool.submit(make, path) for path in paths]
+        try:
+            return [pair for future in tqdm(futures, desc=what, unit="file") for pair in future.result()]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+class PairCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
+    """An endless stream of crops of pairs, flipped and turned at random.
+
+    Args:
+        pairs: what `code_photos` and `take_streams` gave.
+        crop: side of the crops, a multiple of 16; smaller squares are left out.
+        seed: the stream of worker k depends on (seed, k) only.
+
+    Raises:
+        UsageError: no square is as large as a crop.
+    """
+
+    def __init__(self, pairs: Sequence[CodedSquare], crop: int, seed: int) -> None:
+        self.crop, self.seed = crop, seed
+        mapped = [(np.load(pair.original, "r"), np.load(pair.base, "r"), VvcRate(pair.qp)) for pair in pairs]
+        self.pairs = [pair for pair in mapped if min(pair[0].shape[:2]) >= crop]
+        if not self.pairs:
+            raise UsageError(f"no coded square is as large as a crop of {crop} pixels")
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        if worker is not None:  # without workers this is the process that trains
+            torch.set_num_threads(1)
+        while True:
+            original, base, rate = self.pairs[int(rng.integers(len(self.pairs)))]
+            top, left = (int(rng.integers((side - self.crop) // _GRID + 1)) * _GRID for side in original.shape[:2])
+            rows, columns = slice(top, top + self.crop), slice(left, left + self.crop)
+            turn = random_orientation(rng)
+            decoded = turn(base[rows, columns]).astype(np.float32) / np.float32(_WHITE)
+            yield (
+                to_tensor(turn(original[rows, columns])),
+                to_tensor(decoded),
+                torch.from_numpy(rate.conditioning()),
+                rate.level,
+            )
+
+
+def calibrate_pairs(pairs: Sequence[CodedSquare], *, progress: bool = True) -> tuple[RateTable, RateTable]:
+    """s(q) and τ(q) of the pairs, as `calibration.calibrate` gives them. Levels without pairs are left out.
+
+    Raises:
+        UsageError: there is no pair near any level.
+    """
+    levels, scales, limits = [], [], []
+    half = (LEVELS[1] - LEVELS[0]) / 2
+    for level in tqdm(LEVELS, desc="calibrating", unit="rate", disable=not progress):
+        near = [pair for pair in pairs if abs(pair.qp - level) <= half][:200]
+        if not near:
+            continue
+        residuals = np.concatenate([_residual(pair)[::3].reshape(-1) for pair in near])
+        scale = float(np.sqrt(np.mean(residuals**2)))
+        levels.append(level)
+        scales.append(scale)
+        limits.append(float(np.percentile(np.abs(residuals), PERCENTILE)) / scale)
+    if not levels:
+        raise UsageError("no pairs to calibrate with", hint=f"QPs from {LEVELS[0]:g} to {LEVELS[-1]:g}")
+    return RateTable(tuple(levels), tuple(scales)), RateTable(tuple(levels), tuple(limits))
+
+
+def _residual(pair: CodedSquare) -> npt.NDArray[np.float32]:
+    """x − x̃ in units of [-1, 1]."""
+    original, base = np.load(pair.original).astype(np.float32), np.load(pair.base).astype(np.float32)
+    residual: npt.NDArray[np.float32] = (original - base / np.float32(_WHITE)) / np.float32(127.5)
+    return residual
