@@ -18,6 +18,7 @@ from enhance.exif import PREFIX
 from enhance.high_depth import encode_png16, encode_tiff
 from enhance.images import EnhancedImage, Metadata, Pixels
 from enhance.metadata import carry_over, orient
+from enhance.reconstruction import to_dtype
 
 logger = logging.getLogger(__name__)
 
@@ -65,29 +66,39 @@ class OutputFormat(Enum):
         return {"jpeg": 65500, "webp": 16383}.get(self.value, 2**31 - 1)
 
     @property
+    def max_depth(self) -> int:
+        """Most bits per sample that are written."""
+        return 16 if self in (OutputFormat.PNG, OutputFormat.TIFF) else 8
+
+    @property
     def keeps_orientation_tag(self) -> bool:
         """True if viewers honour the orientation tag, so that pixels may stay as stored."""
         return self is OutputFormat.JPEG
 
 
-def encode_image(image: EnhancedImage, fmt: OutputFormat | str, *, quality: int | None = None) -> bytes:
+def encode_image(
+    image: EnhancedImage, fmt: OutputFormat | str, *, quality: int | None = None, depth: int | None = None
+) -> bytes:
     """Encodes a picture with its metadata.
 
     EXIF, ICC profile and XMP go into every format, the resolution into all but WebP, the comment into JPEG. The
     orientation tag is kept in JPEG, elsewhere it is applied to the pixels.
 
     Args:
-        image: pixels [H, W, 3] RGB or [H, W] gray; uint8, uint16 (0-65535) or float32 (0-1). PNG and TIFF keep 16 bits
-            of the latter two, JPEG and WebP round to 8. Gray stays gray (WebP has no gray: three equal channels).
+        image: pixels [H, W, 3] RGB or [H, W] gray; uint8, uint16 (0-65535) or float32 (0-1). Gray stays gray (WebP has
+            no gray: three equal channels).
         fmt: the format or its name.
         quality: JPEG 1-100, 4:4:4 (default 95); WebP 1-100 is lossy, the default is lossless. Not for PNG and TIFF.
+        depth: bits per sample, 8, or 16 in PNG and TIFF; by default 16 for uint16 pixels where the format has them,
+            otherwise 8.
 
     Raises:
-        UsageError: unknown format, quality out of range or not applicable.
+        UsageError: unknown format, quality or depth out of range or not applicable.
         OutputError: the picture does not fit the format, or its library failed.
     """
     fmt = OutputFormat.from_name(fmt) if isinstance(fmt, str) else fmt
     check_quality(fmt, quality)
+    check_depth(fmt, depth)
     height, width = image.pixels.shape[:2]
     if max(height, width) > fmt.max_side:
         reason = f"{width}x{height} pixels do not fit into {fmt.name}, its limit is {fmt.max_side} a side"
@@ -96,7 +107,9 @@ def encode_image(image: EnhancedImage, fmt: OutputFormat | str, *, quality: int 
     metadata = carry_over(
         image.metadata, width=width, height=height, apply_orientation=apply_orientation, source=image.source
     )
-    pixels = _to_depth(image.pixels, deep=fmt in (OutputFormat.PNG, OutputFormat.TIFF))
+    if depth is None:
+        depth = fmt.max_depth if image.pixels.dtype == np.uint16 else 8
+    pixels = to_dtype(image.pixels, np.uint16 if depth == 16 else np.uint8)
     if apply_orientation:
         pixels = orient(pixels, image.metadata.orientation)
     encode = {"png": _encode_png, "jpeg": _encode_jpeg, "webp": _encode_webp, "tiff": _encode_tiff}[fmt.value]
@@ -122,15 +135,12 @@ def check_quality(fmt: OutputFormat, quality: int | None) -> None:
         raise UsageError(f"the output quality must be an integer from 1 to 100, not {quality}")
 
 
-def _to_depth(pixels: Pixels, *, deep: bool) -> Pixels:
-    """uint8, or uint16 where the pixels have more than 8 bits and the format is `deep`."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    if pixels.dtype == np.uint16:
-        return pixels if deep else ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    peak = 65535 if deep else 255
-    scaled: Pixels = np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * peak)
-    return scaled.astype(np.uint16 if deep else np.uint8)
+def check_depth(fmt: OutputFormat, depth: int | None) -> None:
+    """Raises UsageError for a depth that the format does not have; see `encode_image`."""
+    if depth not in (None, 8, 16):
+        raise UsageError(f"the output depth must be 8 or 16, not {depth}")
+    if depth is not None and depth > fmt.max_depth:
+        raise UsageError(f"{fmt.name} files hold {fmt.max_depth} bits per sample", hint="write PNG or TIFF")
 
 
 def _encode_png(pixels: Pixels, metadata: Metadata, quality: int | None, source: str) -> bytes:

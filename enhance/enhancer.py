@@ -11,20 +11,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from enhance import runtime
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.vvc_rate import VvcRate
 from enhance.diffusion.noise import NoiseField
 from enhance.errors import DecodeError, UsageError, WeightsError
 from enhance.images import Consistency, DecodedImage, EnhancedImage, EnhancementRecord, Pixels, Rate
 from enhance.knobs import Knobs, Sampling
 from enhance.models.checkpoint import Checkpoint, load_checkpoint
-from enhance.reconstruction import Values, reconstruct
+from enhance.reconstruction import Values, reconstruct, to_dtype
 from enhance.residual import Residual, sample_residual, state_bytes, state_dtype
-from enhance.sources import Opened, open_source
+from enhance.sources import Opened, jpeg_rate, open_source
 from enhance.tiled_denoiser import TiledDenoiser
-from enhance.writer import OutputFormat, check_target, write_image
+from enhance.writer import OutputFormat, check_depth, check_target, write_image
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ WEIGHTS = Path(__file__).parent / "weights"
 # 100 megapixels are promised within 2 GiB beyond the decoded image; what is left is for torch itself and for bands.
 _CEILING = 1800 * 2**20
 _SMALLEST_BUDGET = 64 * 2**20
+
+_DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 
 @dataclass(frozen=True)
@@ -100,20 +103,26 @@ class Enhancer:
         checkpoint.denoiser.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return checkpoint
 
-    def run(self, decoded: DecodedImage, knobs: Knobs | None = None) -> EnhancedImage:
+    def run(self, decoded: DecodedImage, knobs: Knobs | None = None, *, depth: int | None = None) -> EnhancedImage:
         """Enhances one decoded image.
 
         Args:
             decoded: from a decoder; not changed.
             knobs: the user's choices.
+            depth: of the result: 8 (uint8), 16 (uint16) or 32 (float32 in [0, 1]); by default as decoded. The result is
+                computed in floating point whatever was decoded, and rounded once.
 
         Returns:
-            pixels of the same shape and dtype, and the record of what was done.
+            pixels of the same shape, and the record of what was done.
 
         Raises:
+            UsageError: there is no such depth.
             WeightsError: there is no usable model for the codec.
             DeviceError: out of memory.
         """
+        if depth is not None and depth not in _DTYPES:
+            raise UsageError(f"depth must be 8, 16 or 32, not {depth!r}")
+        dtype = decoded.pixels.dtype if depth is None else np.dtype(_DTYPES[depth])
         knobs = knobs or Knobs()
         began = time.perf_counter()
         rate, overridden, notes = _choose_rate(decoded, knobs)
@@ -126,13 +135,13 @@ class Enhancer:
             notes += ("not projected onto the file's own intervals: the quality was overridden",)
         denoise = None
         if knobs.strength == 0:
-            pixels, consistency = decoded.pixels.copy(), None
+            pixels, consistency = np.array(to_dtype(decoded.pixels, dtype)), None
         else:
             with torch.inference_mode():
                 denoise = self._denoise(decoded, rate, model, sampling, knobs.tile)
                 residual = sample_residual(denoise, sampling, NoiseField(int(knobs.seed)), threshold)
                 notes += denoise.notes
-                pixels, consistency, more = _apply(decoded, residual, knobs.strength * scale, consistency)
+                pixels, consistency, more = _apply(decoded, residual, knobs.strength * scale, consistency, dtype)
                 notes += more
         record = EnhancementRecord(
             codec=rate.codec,
@@ -178,6 +187,7 @@ class Enhancer:
         *,
         output: str | os.PathLike[str] | None = None,
         format: str | None = None,
+        depth: int | None = None,
         overwrite: bool = False,
         **knobs: Any,
     ) -> Enhanced:
@@ -187,61 +197,75 @@ class Enhancer:
             source: the path or the bytes of a file, an open binary file, a PIL image, an array (uint8 or uint16;
                 [H, W], [H, W, 1], [H, W, 3] RGB or [H, W, 4] with alpha), or a float tensor (NCHW or CHW, RGB in
                 [0, 1], each image enhanced as if alone). Only files and PIL images that `Image.open` made from a JPEG
-                know how they were compressed; for the others `quality` must be given.
+                know how they were compressed; for the others `quality` (they were a JPEG) or `qp` (VVC) must be given.
             output: also write the result there (one image only).
             format: "png", "jpeg", "webp" or "tiff": of `output` (by default what its extension says), and of the bytes
                 that bytes give (by default PNG).
+            depth: bits per sample of `output` and of those bytes: 8, or 16 in PNG and TIFF; by default 16 for uint16
+                arrays, otherwise 8.
             overwrite: replace an `output` that exists; the source itself is never replaced.
             **knobs: as in `Knobs`.
 
         Returns:
-            the result in the same kind as the source, and what was done. A path gives a PIL image that is upright,
-            whatever the file's orientation tag says: Pillow's `save` forgets the tag.
+            the result in the same kind as the source, and what was done. A path gives a PIL image of 8 bits that is
+            upright, whatever the file's orientation tag says: Pillow's `save` forgets the tag. (More bits in memory:
+            `Enhancer.run(decode(path), depth=16)`.)
 
         Raises:
             EnhanceError: see `errors`; each names its source, the reason and a way out.
         """
         settings = Knobs(**knobs)
-        opened = open_source(source, quality=settings.quality, format=format)
+        opened = open_source(source, quality=settings.quality, qp=settings.qp, format=format, depth=depth)
         if output is not None:
-            _check_output(opened, output, format, overwrite)
-        enhanced = [self.run(image, settings) for image in opened.images]
+            _check_output(opened, output, format, depth, overwrite)
+        elif depth is not None and not opened.gives_bytes:
+            raise UsageError("depth is for files, and none is written", hint="name one with output=")
+        enhanced = [self.run(image, settings, depth=_least_depth(image, depth)) for image in opened.images]
         if output is not None:
-            write_image(enhanced[0], output, fmt=format, overwrite=overwrite)
+            write_image(enhanced[0], output, fmt=format, depth=depth, overwrite=overwrite)
         return Enhanced(opened.restore(enhanced), tuple(image.record for image in enhanced))
 
 
-def _check_output(opened: Opened, output: str | os.PathLike[str], format: str | None, overwrite: bool) -> None:
+def _least_depth(image: DecodedImage, depth: int | None) -> int | None:
+    """What `Enhancer.run` is asked for, so that a file of this depth shows no rounding to less."""
+    return 16 if depth == 16 and image.pixels.dtype == np.uint8 else None
+
+
+def _check_output(
+    opened: Opened, output: str | os.PathLike[str], format: str | None, depth: int | None, overwrite: bool
+) -> None:
     """Refuses what could not be written anyway, before any work is done."""
     if len(opened.images) != 1:
         raise UsageError(f"{len(opened.images)} images cannot be written to one output")
     if opened.has_alpha:
         raise UsageError("an image with an alpha channel is not written", hint="save the image that is returned")
-    if format is None:
-        OutputFormat.from_path(output)
-    else:
-        OutputFormat.from_name(format)
+    check_depth(OutputFormat.from_path(output) if format is None else OutputFormat.from_name(format), depth)
     check_target(output, source=opened.images[0].source, overwrite=overwrite)
 
 
 def _choose_rate(decoded: DecodedImage, knobs: Knobs) -> tuple[Rate, bool, tuple[str, ...]]:
     """The rate to condition on, whether it replaces the file's own, and notes."""
     rate = decoded.rate
-    notes: tuple[str, ...] = ()
-    if rate.codec != "vvc" and knobs.qp is not None:
-        notes = (f"qp is for VVC, and was not used for this {rate.codec} image",)
-    if rate.codec != "jpeg" or knobs.quality is None:
-        return rate, False, notes
-    chosen = JpegRate.from_quality(knobs.quality)
-    if decoded.is_gray:
-        chosen = JpegRate(chosen.quality, chosen.luma, chosen.luma)
-    if chosen.describe() == rate.describe():
+    chosen: Rate | None
+    if rate.codec == "vvc":
+        chosen = None if knobs.qp is None else VvcRate(float(knobs.qp))
+        foreign = None if knobs.quality is None else "quality is for JPEG"
+    else:
+        chosen = None if knobs.quality is None else jpeg_rate(knobs.quality, decoded.is_gray)
+        foreign = None if knobs.qp is None else "qp is for VVC"
+    # Where both are given, each is for its own of several files.
+    notes = (f"{foreign}, and was not used for this {rate.codec} image",) if foreign and chosen is None else ()
+    if chosen is None or chosen.describe() == rate.describe():
         return rate, False, notes
     return chosen, True, notes
 
 
 def _apply(
-    decoded: DecodedImage, residual: Residual, scale: float, consistency: Consistency | None
+    decoded: DecodedImage,
+    residual: Residual,
+    scale: float,
+    consistency: Consistency | None,
+    dtype: np.dtype[Any],
 ) -> tuple[Pixels, Consistency | None, tuple[str, ...]]:
     """The pixels, the projection that was really applied, and notes."""
 
@@ -252,10 +276,10 @@ def _apply(
         return found
 
     try:
-        return reconstruct(decoded.pixels, change, consistency), consistency, ()
+        return reconstruct(decoded.pixels, change, consistency, dtype=dtype), consistency, ()
     except DecodeError as error:
         _LOG.warning("%s: %s", decoded.source, error)
-        return reconstruct(decoded.pixels, change), None, (f"not projected: {error.reason}",)
+        return reconstruct(decoded.pixels, change, dtype=dtype), None, (f"not projected: {error.reason}",)
 
 
 @lru_cache(maxsize=4)
@@ -271,6 +295,7 @@ def enhance(
     dtype: str = "auto",
     output: str | os.PathLike[str] | None = None,
     format: str | None = None,
+    depth: int | None = None,
     overwrite: bool = False,
     **knobs: Any,
 ) -> Any:
@@ -279,4 +304,4 @@ def enhance(
     Arguments, result and errors as in `Enhancer` and `Enhancer.__call__`; only the image is returned.
     """
     shared = _shared_enhancer(None if model is None else os.fspath(model), device, dtype)
-    return shared(source, output=output, format=format, overwrite=overwrite, **knobs).image
+    return shared(source, output=output, format=format, depth=depth, overwrite=overwrite, **knobs).image

@@ -152,7 +152,7 @@ class EnhancedImage:
     """Output of the enhancer.
 
     Attributes:
-        pixels: the same shape and dtype as the decoded pixels.
+        pixels: the same shape as the decoded pixels; their dtype, unless another depth was asked for.
         record: what was done.
         metadata: as decoded; the writer carries it over.
         source: the name to use in messages.

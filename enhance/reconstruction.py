@@ -32,24 +32,40 @@ class StripConsistency(Consistency, Protocol):
         """
 
 
-def reconstruct(base: Pixels, change: Change, consistency: Consistency | None = None) -> Pixels:
+def reconstruct(
+    base: Pixels, change: Change, consistency: Consistency | None = None, *, dtype: np.dtype[Any] | None = None
+) -> Pixels:
     """Adds a change to the decoded image.
 
     Args:
         base: [H, W, 3] or [H, W]; uint8, uint16, or float32 in [0, 1].
         change: what to add.
         consistency: if given, the sum is projected onto it before it is clipped and rounded.
+        dtype: of the result, one of those; the base's by default. A deeper one shows what rounding would take away.
 
     Returns:
-        a new array of the base's shape and dtype.
+        a new array of the base's shape.
     """
 
     def strip(rows: slice) -> Values:
         return code_values(base[rows]) + change(rows)
 
-    out = np.empty_like(base)
+    out = np.empty(base.shape, dtype or base.dtype)
     for rows, values in _projected(base.shape, strip, consistency):
-        out[rows] = from_code_values(values, base.dtype)
+        out[rows] = from_code_values(values, out.dtype)
+    return out
+
+
+def to_dtype(pixels: Pixels, dtype: npt.DTypeLike) -> Pixels:
+    """Pixels in another depth, white to white, rounded and clipped; themselves where they have it already.
+
+    What is not a number becomes black.
+    """
+    if pixels.dtype == dtype:
+        return pixels
+    out = np.empty(pixels.shape, dtype)
+    for rows in bands(*pixels.shape[:2]):
+        out[rows] = from_code_values(code_values(pixels[rows]), out.dtype)
     return out
 
 
@@ -83,8 +99,9 @@ def from_code_values(values: Values, dtype: np.dtype[Any]) -> Pixels:
     scaled = values * np.float32(white / 255)
     if dtype.kind == "u":
         np.rint(scaled, out=scaled)
-    pixels: Pixels = np.clip(scaled, 0, white, out=scaled).astype(dtype)
-    return pixels
+    # fmax and fmin take the number where the other is none.
+    np.fmin(np.fmax(scaled, 0, out=scaled), white, out=scaled)
+    return scaled.astype(dtype)
 
 
 def white_level(dtype: np.dtype[Any]) -> float:

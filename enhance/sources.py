@@ -13,11 +13,12 @@ from PIL import Image
 
 from enhance.codecs.base import decode
 from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.vvc_rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
-from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels
+from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
 from enhance.metadata import carry_over, orient, read_orientation
-from enhance.reconstruction import code_values
-from enhance.writer import OutputFormat, encode_image
+from enhance.reconstruction import to_dtype
+from enhance.writer import OutputFormat, check_depth, encode_image
 
 Restore = Callable[[Sequence[EnhancedImage]], Any]
 
@@ -39,36 +40,51 @@ class Opened:
         images: one; for tensors as many as the batch has.
         restore: makes the source's kind of the enhanced images.
         has_alpha: True if `restore` adds an alpha channel, which the enhanced images alone do not have.
+        gives_bytes: True if `restore` gives the bytes of a file.
     """
 
     images: tuple[DecodedImage, ...]
     restore: Restore
     has_alpha: bool = False
+    gives_bytes: bool = False
 
 
-def open_source(source: Any, *, quality: int | None = None, format: str | None = None) -> Opened:
+def open_source(
+    source: Any,
+    *,
+    quality: int | None = None,
+    qp: float | None = None,
+    format: str | None = None,
+    depth: int | None = None,
+) -> Opened:
     """Decodes or converts a source.
 
     Args:
         source: see `Enhancer.__call__`.
-        quality: JPEG quality 1-100 for sources that do not tell.
+        quality: JPEG quality 1-100, for sources that do not tell theirs.
+        qp: VVC quantisation parameter 0-63, likewise.
         format: of the bytes that bytes and binary files give; PNG by default.
+        depth: bits per sample of those bytes, see `encode_image`.
 
     Raises:
         UsageError: the source is of no known kind, or does not tell its rate.
         DecodeError, UnsupportedImageError: see `codecs.base.decode`.
     """
+    told = _Told(quality, qp)
     if isinstance(source, Image.Image):
-        return _open_pil(source, quality)
+        return _open_pil(source, told)
     if isinstance(source, np.ndarray):
-        return _open_array(source, quality)
+        return _open_array(source, told)
     if isinstance(source, torch.Tensor):
-        return _open_tensor(source, quality)
+        return _open_tensor(source, told)
     if isinstance(source, (str, os.PathLike)):
         return Opened((decode(source),), lambda enhanced: to_pil(enhanced[0], upright=True))
     if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
         chosen = OutputFormat.from_name(format or "png")
-        return Opened((decode(source),), lambda enhanced: encode_image(enhanced[0], chosen))
+        check_depth(chosen, depth)
+        return Opened(
+            (decode(source),), lambda enhanced: encode_image(enhanced[0], chosen, depth=depth), gives_bytes=True
+        )
     kinds = "a path, bytes, a binary file, a PIL image, an array or a tensor"
     raise UsageError(f"a {type(source).__name__} cannot be enhanced", hint=f"pass {kinds}")
 
@@ -80,9 +96,7 @@ def to_pil(image: EnhancedImage, *, upright: bool = False) -> Image.Image:
         image: the picture.
         upright: apply the orientation to the pixels and set its tag to 1; otherwise both stay as stored.
     """
-    pixels = image.pixels
-    if pixels.dtype != np.uint8:
-        pixels = np.clip(np.rint(code_values(pixels)), 0, 255).astype(np.uint8)
+    pixels = to_dtype(image.pixels, np.uint8)
     height, width = pixels.shape[:2]
     carried = carry_over(image.metadata, width=width, height=height, apply_orientation=upright, source=image.source)
     result = Image.fromarray(orient(pixels, image.metadata.orientation if upright else 1))
@@ -93,15 +107,31 @@ def to_pil(image: EnhancedImage, *, upright: bool = False) -> Image.Image:
     return result
 
 
-def _rate(quality: int | None, is_gray: bool, kind: str) -> JpegRate:
-    if quality is None:
-        hint = "pass quality=1..100 as the JPEG was saved with, or the JPEG file itself"
-        raise UsageError(f"{kind} does not tell how it was compressed", hint=hint)
+def jpeg_rate(quality: int, is_gray: bool) -> JpegRate:
+    """The rate of IJG's tables; gray pictures have no chroma table. Raises UsageError outside 1-100."""
     rate = JpegRate.from_quality(quality)
     return JpegRate(rate.quality, rate.luma, rate.luma) if is_gray else rate
 
 
-def _open_pil(image: Image.Image, quality: int | None) -> Opened:
+@dataclass(frozen=True)
+class _Told:
+    """What the user says about pixels that do not tell how they were compressed."""
+
+    quality: int | None
+    qp: float | None
+
+    def rate(self, is_gray: bool, kind: str) -> Rate:
+        if self.quality is not None and self.qp is not None:
+            raise UsageError(f"{kind} was either a JPEG or VVC", hint="pass quality or qp, not both")
+        if self.qp is not None:
+            return VvcRate(float(self.qp))
+        if self.quality is not None:
+            return jpeg_rate(self.quality, is_gray)
+        hint = "pass quality=1..100 of the JPEG or qp=0..63 of the VVC stream that it was, or the file itself"
+        raise UsageError(f"{kind} does not tell how it was compressed", hint=hint)
+
+
+def _open_pil(image: Image.Image, told: _Told) -> Opened:
     if image.mode not in _MODES:
         raise UnsupportedImageError(f"a PIL image of mode {image.mode}", hint="convert it to L, RGB or RGBA first")
     if 0 in image.size:
@@ -112,9 +142,9 @@ def _open_pil(image: Image.Image, quality: int | None) -> Opened:
     alpha = converted.getchannel("A") if mode in ("LA", "RGBA") else None
     pixels = np.array(converted.convert("L" if mode in ("L", "LA") else "RGB"))
     # A JPEG from Image.open; an edited copy has lost its tables in Pillow, too.
-    rate = _pil_rate(image) or _rate(quality, pixels.ndim == 2, "this PIL image")
+    rate = _pil_rate(image) or told.rate(pixels.ndim == 2, "this PIL image")
     name = getattr(image, "filename", "") or "<PIL image>"
-    decoded = DecodedImage(pixels, rate, metadata, source=os.fspath(name), notes=(_NO_FILE,))
+    decoded = DecodedImage(pixels, rate, metadata, source=os.fspath(name), notes=_notes(rate))
 
     def restore(enhanced: Sequence[EnhancedImage]) -> Image.Image:
         result = to_pil(enhanced[0])
@@ -155,7 +185,7 @@ def _pil_metadata(image: Image.Image, keeps_profile: bool) -> Metadata:
     )
 
 
-def _open_array(array: Pixels, quality: int | None) -> Opened:
+def _open_array(array: Pixels, told: _Told) -> Opened:
     channels = 1 if array.ndim == 2 else array.shape[2] if array.ndim == 3 else 0
     if array.dtype not in (np.uint8, np.uint16) or channels not in (1, 3, 4):
         kind = f"an array of shape {array.shape} and dtype {array.dtype}"
@@ -163,16 +193,16 @@ def _open_array(array: Pixels, quality: int | None) -> Opened:
     if 0 in array.shape:
         raise UsageError("the array has no pixels")
     pixels = array.reshape(array.shape[:2]) if channels == 1 else array[..., :3]
-    decoded = _plain(pixels, quality, "<array>", "an array")
+    decoded = _plain(pixels, told, "<array>", "an array")
 
     def restore(enhanced: Sequence[EnhancedImage]) -> Pixels:
-        result = enhanced[0].pixels.reshape(pixels.shape)
+        result = to_dtype(enhanced[0].pixels, array.dtype).reshape(pixels.shape)
         return np.concatenate([result, array[..., 3:]], axis=2) if channels == 4 else result.reshape(array.shape)
 
     return Opened((decoded,), restore, channels == 4)
 
 
-def _open_tensor(tensor: torch.Tensor, quality: int | None) -> Opened:
+def _open_tensor(tensor: torch.Tensor, told: _Told) -> Opened:
     if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3, 4) or not tensor.is_floating_point():
         kind = f"a tensor of shape {list(tensor.shape)} and dtype {str(tensor.dtype).removeprefix('torch.')}"
         raise UsageError(f"{kind} is not a picture", hint="pass a float tensor [N, 3, H, W], RGB in [0, 1]")
@@ -187,7 +217,7 @@ def _open_tensor(tensor: torch.Tensor, quality: int | None) -> Opened:
     channels = values.shape[1]
     colour = values[:, :3].permute(0, 2, 3, 1).contiguous().numpy()
     images = tuple(
-        _plain(pixels[..., 0] if channels == 1 else pixels, quality, f"<tensor {index}>", "a tensor")
+        _plain(pixels[..., 0] if channels == 1 else pixels, told, f"<tensor {index}>", "a tensor")
         for index, pixels in enumerate(colour)
     )
 
@@ -200,6 +230,10 @@ def _open_tensor(tensor: torch.Tensor, quality: int | None) -> Opened:
     return Opened(images, restore, channels == 4)
 
 
-def _plain(pixels: Pixels, quality: int | None, source: str, kind: str) -> DecodedImage:
-    rate = _rate(quality, pixels.ndim == 2, kind)
-    return DecodedImage(pixels, rate, source=source, notes=(_NO_FILE,))
+def _plain(pixels: Pixels, told: _Told, source: str, kind: str) -> DecodedImage:
+    rate = told.rate(pixels.ndim == 2, kind)
+    return DecodedImage(pixels, rate, source=source, notes=_notes(rate))
+
+
+def _notes(rate: Rate) -> tuple[str, ...]:
+    return (_NO_FILE,) if rate.codec == "jpeg" else ()

@@ -9,11 +9,13 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from enhance.encoders import DEFAULT_JPEG_QUALITY, OutputFormat, encode_image
+from enhance.encoders import DEFAULT_JPEG_QUALITY, OutputFormat, check_depth, encode_image
 from enhance.errors import OutputError
 from enhance.images import EnhancedImage
 
-__all__ = ["DEFAULT_JPEG_QUALITY", "OutputFormat", "check_target", "encode_image", "write_bytes", "write_image"]
+__all__ = [
+    "DEFAULT_JPEG_QUALITY", "OutputFormat", "check_depth", "check_target", "encode_image", "write_bytes", "write_image",
+]  # fmt: skip
 
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free space, or write elsewhere"),
@@ -34,6 +36,7 @@ def write_image(
     *,
     fmt: OutputFormat | str | None = None,
     quality: int | None = None,
+    depth: int | None = None,
     overwrite: bool = False,
 ) -> None:
     """Encodes a picture and writes it, whole or not at all.
@@ -42,16 +45,16 @@ def write_image(
         image: see `encode_image`.
         path: where to; its folder must exist.
         fmt: by default the one of the path's extension.
-        quality: see `encode_image`.
+        quality, depth: see `encode_image`.
         overwrite: replace a file that is already there. The picture's own source file is never replaced.
 
     Raises:
-        UsageError: unknown format, or a quality that does not apply.
+        UsageError: unknown format, or a quality or depth that does not apply.
         OutputError: the file exists, or cannot be written; nothing is left behind.
     """
     chosen = OutputFormat.from_path(path) if fmt is None else fmt
     check_target(path, source=image.source, overwrite=overwrite)  # saves the work of encoding
-    write_bytes(encode_image(image, chosen, quality=quality), path, overwrite=overwrite)
+    write_bytes(encode_image(image, chosen, quality=quality, depth=depth), path, overwrite=overwrite)
 
 
 def check_target(path: str | os.PathLike[str], *, source: str, overwrite: bool) -> None:

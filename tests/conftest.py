@@ -1,15 +1,20 @@
-"""What the tests share: a tiny random model, and JPEG files made from one of scikit-image's photos."""
+"""What the tests share: tiny random models, and JPEG files made from one of scikit-image's photos."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import numpy as np
+import numpy.typing as npt
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from skimage import data
@@ -19,6 +24,7 @@ from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
 
 JpegFactory = Callable[..., bytes]
+ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,6 +55,51 @@ def tiny_model_file(tiny_checkpoint: Checkpoint, tmp_path_factory: pytest.TempPa
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_checkpoint(tiny_checkpoint, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_vvc_checkpoint(tiny_checkpoint: Checkpoint) -> Checkpoint:
+    """The same network as a VVC model."""
+    scale, threshold = RateTable((22.0, 47.0), (0.02, 0.08)), RateTable((22.0, 47.0), (5.0, 4.0))
+    return dataclasses.replace(tiny_checkpoint, residual_scale=scale, threshold=threshold, codec="vvc")
+
+
+@pytest.fixture(scope="session")
+def tiny_vvc_model_file(tiny_vvc_checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `tiny_vvc_checkpoint`, for `--model`."""
+    path = tmp_path_factory.mktemp("model") / "tiny-vvc.safetensors"
+    save_checkpoint(tiny_vvc_checkpoint, path)
+    return path
+
+
+@pytest.fixture
+def tiny_weights(
+    tiny_model_file: Path, tiny_vvc_model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with both tiny models in the place of those that ship, so that no `--model` is needed."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for codec, file in (("jpeg", tiny_model_file), ("vvc", tiny_vvc_model_file)):
+        (folder / f"{codec}.safetensors").symlink_to(file)
+    monkeypatch.setattr("enhance.enhancer.WEIGHTS", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def read_deep() -> ReadDeep:
+    """Reads a picture file with 16 bits per sample, which Pillow cannot: [H, W, 3] RGB, gray as three equal ones."""
+
+    def read(content: bytes) -> npt.NDArray[np.uint16]:
+        if content[:2] == b"II":
+            pixels = np.asarray(tifffile.imread(io.BytesIO(content)))
+            return pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=2)
+        width, height = Image.open(io.BytesIO(content)).size
+        arguments = ["-v", "error", "-f", "png_pipe", "-i", "-", "-f", "rawvideo", "-pix_fmt", "rgb48le", "-"]
+        program = imageio_ffmpeg.get_ffmpeg_exe()
+        done = subprocess.run([program, *arguments], input=content, capture_output=True, check=True)
+        return np.frombuffer(done.stdout, "<u2").reshape(height, width, 3)
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,13 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
@@ -23,6 +24,7 @@ from enhance.errors import EnhanceError, OutputError, UsageError
 from enhance.images import EnhancedImage, EnhancementRecord, Metadata, Pixels
 from enhance.writer import OutputFormat, encode_image, write_bytes, write_image
 
+ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 RECORD = EnhancementRecord(
     codec="jpeg", rate={}, rate_overridden=False, steps=1, sampler="one-step", perception=0.0, strength=1.0, seed=0,
     threshold=1.0, residual_scale=0.1, consistent=True, model="none", device="cpu", dtype="float32", tile=0,
@@ -141,15 +143,27 @@ def test_strips_of_a_large_tiff_join() -> None:
 @pytest.mark.parametrize("gray", [False, True])
 @pytest.mark.parametrize("fmt", [OutputFormat.PNG, OutputFormat.TIFF])
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_sixteen_bits_stay_sixteen_bits(dtype: type, fmt: OutputFormat, gray: bool) -> None:
+def test_sixteen_bits_are_written_as_such(dtype: type, fmt: OutputFormat, gray: bool, read_deep: ReadDeep) -> None:
     codes = np.random.default_rng(1).integers(0, 65536, (9, 17) if gray else (9, 17, 3), np.uint16)
     pixels = codes if dtype is np.uint16 else (codes / 65535).astype(np.float32)
-    content = encode_image(enhanced(pixels, icc_profile=None if gray else SRGB, xmp=XMP, dpi=(300, 300)), fmt)
-    cv2 = pytest.importorskip("cv2")
-    read = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(read if gray else read[..., ::-1], codes)
+    image = enhanced(pixels, icc_profile=None if gray else SRGB, xmp=XMP, dpi=(300, 300))
+    content = encode_image(image, fmt, depth=None if dtype is np.uint16 else 16)
+    np.testing.assert_array_equal(read_deep(content), np.stack([codes] * 3, axis=2) if gray else codes)
     info = opened(content).info
     assert info["xmp"] == XMP.replace(b'"6"', b'"1"') and info.get("icc_profile") == (None if gray else SRGB)
+
+
+@pytest.mark.parametrize("fmt", [OutputFormat.PNG, OutputFormat.TIFF])
+def test_the_depth_of_a_file_is_the_asked_one_rounded_once(fmt: OutputFormat, read_deep: ReadDeep) -> None:
+    values = np.random.default_rng(1).uniform(-0.1, 1.1, (9, 17, 3)).astype(np.float32)
+    exact = np.clip(values.astype(np.float64), 0, 1)
+    assert np.abs(read_deep(encode_image(enhanced(values), fmt, depth=16)) - exact * 65535).max() <= 0.51
+    codes = picture()
+    np.testing.assert_array_equal(read_deep(encode_image(enhanced(codes), fmt, depth=16)), codes.astype(int) * 257)
+    for content in (encode_image(enhanced(values), fmt), encode_image(enhanced(values), fmt, depth=8)):
+        np.testing.assert_array_equal(np.asarray(opened(content)), np.rint(exact * 255))
+    deep = enhanced((codes * np.uint16(257)).astype(np.uint16))
+    np.testing.assert_array_equal(np.asarray(opened(encode_image(deep, fmt, depth=8))), codes)
 
 
 @pytest.mark.parametrize("fmt", [OutputFormat.JPEG, OutputFormat.WEBP])
@@ -202,6 +216,12 @@ def test_an_unknown_extension_is_a_usage_error(name: str, tmp_path: Path) -> Non
 def test_a_quality_that_does_not_apply_is_a_usage_error(fmt: str, quality: int) -> None:
     with pytest.raises(UsageError, match="quality"):
         encode_image(enhanced(picture()), fmt, quality=quality)
+
+
+@pytest.mark.parametrize(("fmt", "depth"), [("png", 10), ("png", 0), ("jpeg", 16), ("webp", 16)])
+def test_a_depth_that_does_not_apply_is_a_usage_error(fmt: str, depth: int) -> None:
+    with pytest.raises(UsageError, match=r"depth|bits"):
+        encode_image(enhanced(picture()), fmt, depth=depth)
 
 
 @pytest.mark.parametrize(("fmt", "side"), [("webp", 16384), ("jpeg", 65501)])
