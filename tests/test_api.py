@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import skimage.data
 import torch
@@ -19,6 +21,8 @@ from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, OutputError, UnsupportedImageError, UsageError
 from enhance.models.checkpoint import Checkpoint
 from enhance.sources import open_source
+
+ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 
 
 @pytest.fixture(scope="module")
@@ -228,8 +232,73 @@ def test_an_empty_batch_stays_empty(enhancer: Enhancer) -> None:
     ids=["array", "tensor", "PIL image"],
 )
 def test_pixels_alone_need_a_quality(enhancer: Enhancer, source: Any) -> None:
-    with pytest.raises(UsageError, match="quality="):
+    with pytest.raises(UsageError, match=r"quality=.* qp="):
         enhancer(source)
+    with pytest.raises(UsageError, match="not both"):
+        enhancer(source, quality=20, qp=37)
+
+
+@pytest.mark.parametrize("kind", ["array", "gray array", "tensor", "PIL image"])
+def test_pixels_that_were_vvc(tiny_weights: Path, kind: str) -> None:
+    picture = np.asarray(photo("L" if kind == "gray array" else "RGB"))
+    source = {
+        "tensor": torch.from_numpy(picture.copy()).permute(-1, 0, 1).float() / 255 if picture.ndim == 3 else None,
+        "PIL image": Image.fromarray(picture),
+    }.get(kind, picture)
+    enhancer = Enhancer(device="cpu", dtype="float32")
+    result = enhancer(source, qp=37.5)
+    assert result.record.codec == "vvc" and result.record.rate == {"qp": 37.5, "estimated": False}
+    assert result.record.model.startswith("vvc ")
+    assert not any("bitstream" in note for note in result.record.notes)  # VVC has no such bounds anyway
+    assert enhancer(source, quality=20).record.codec == "jpeg"
+    assert type(result.image) is type(source)
+
+
+def test_a_jpeg_stays_a_jpeg_whatever_qp_says(enhancer: Enhancer) -> None:
+    for source in (jpeg(), Image.open(io.BytesIO(jpeg()))):
+        record = enhancer(source, qp=37).record
+        assert record.codec == "jpeg" and any("qp is for VVC" in note for note in record.notes)
+
+
+def test_files_of_16_bits(enhancer: Enhancer, tmp_path: Path, read_deep: ReadDeep) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpeg())
+    exact = enhancer.run(enhance.decode(path), depth=32).pixels * 65535
+    for fmt in ("png", "tiff"):
+        from_path = enhancer(path, output=tmp_path / f"a.{fmt}", depth=16)
+        assert from_path.image.mode == "RGB"
+        for content in ((tmp_path / f"a.{fmt}").read_bytes(), enhancer(jpeg(), format=fmt, depth=16).image):
+            assert np.abs(read_deep(content) - exact).max() <= 0.51
+    codes = np.asarray(photo())
+    unchanged = enhancer(codes, quality=20)
+    from_array = enhancer(codes, quality=20, output=tmp_path / "array.png", depth=16)
+    assert from_array.image.dtype == np.uint8
+    assert np.abs(from_array.image.astype(int) - unchanged.image).max() <= 1
+    assert (np.mean(from_array.image != unchanged.image)) < 0.01  # rounded through 16 bits
+    written = read_deep((tmp_path / "array.png").read_bytes())
+    assert np.abs(written / 257 - unchanged.image).max() <= 0.51
+    tensor = torch.from_numpy(codes.astype(np.float32) / 255).permute(2, 0, 1)
+    enhancer(tensor, quality=20, output=tmp_path / "tensor.png", depth=16)
+    assert np.abs(read_deep((tmp_path / "tensor.png").read_bytes()).astype(int) - written).max() <= 1
+    enhancer(tensor, quality=20, output=tmp_path / "eight.png")
+    with Image.open(tmp_path / "eight.png") as eight:
+        assert np.abs(np.asarray(eight).astype(int) - unchanged.image).max() <= 1
+
+
+def test_a_depth_that_nothing_can_hold_is_refused_before_the_work(
+    enhancer: Enhancer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpeg())
+    monkeypatch.setattr(enhancer, "run", lambda *_, **__: pytest.fail("the network was started"))
+    with pytest.raises(UsageError, match="hold 8 bits"):
+        enhancer(path, output=tmp_path / "out.jpg", depth=16)
+    with pytest.raises(UsageError, match="hold 8 bits"):
+        enhancer(jpeg(), format="webp", depth=16)
+    with pytest.raises(UsageError, match="8 or 16"):
+        enhancer(jpeg(), depth=12)
+    with pytest.raises(UsageError, match="output="):
+        enhancer(path, depth=16)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ from PIL import Image
 from enhance import residual, runtime, tiled_denoiser
 from enhance.codecs.base import decode
 from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.vvc_rate import VvcRate
 from enhance.enhancer import Enhancer
-from enhance.errors import DecodeError, DeviceError, WeightsError
+from enhance.errors import DecodeError, DeviceError, UsageError, WeightsError
 from enhance.images import DecodedImage, Pixels
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
@@ -33,6 +34,11 @@ def enhancer(tiny_checkpoint: Checkpoint) -> Enhancer:
     return Enhancer(tiny_checkpoint, device="cpu", dtype="float32")
 
 
+@pytest.fixture(scope="module")
+def vvc_enhancer(tiny_vvc_checkpoint: Checkpoint) -> Enhancer:
+    return Enhancer(tiny_vvc_checkpoint, device="cpu", dtype="float32")
+
+
 def jpeg(pixels: Pixels, quality: int = 15, **options: Any) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality, **options)
@@ -41,6 +47,11 @@ def jpeg(pixels: Pixels, quality: int = 15, **options: Any) -> bytes:
 
 def photo(height: int = 75, width: int = 110) -> DecodedImage:
     return decode(jpeg(skimage.data.astronaut()[100 : 100 + height, 100 : 100 + width]))
+
+
+def vvc_picture(qp: float = 37, estimated: bool = False) -> DecodedImage:
+    pixels = skimage.data.astronaut()[100:150, 100:170].astype(np.float32) / 255
+    return DecodedImage(pixels, VvcRate(qp, estimated))
 
 
 def plain(pixels: Pixels, quality: int = 20) -> DecodedImage:
@@ -190,10 +201,36 @@ def test_a_quality_that_replaces_the_files_own_is_recorded(enhancer: Enhancer) -
     assert any("overridden" in note for note in other.record.notes)
 
 
-def test_qp_does_not_pass_unnoticed_for_a_jpeg(enhancer: Enhancer) -> None:
-    record = enhancer.run(photo(), Knobs(qp=30)).record
-    assert not record.rate_overridden
-    assert any("qp" in note for note in record.notes)
+def test_the_other_codecs_knob_does_not_pass_unnoticed(enhancer: Enhancer, vvc_enhancer: Enhancer) -> None:
+    for own, decoded, name, knobs in (
+        (enhancer, photo(), "qp", {"qp": 30}),
+        (vvc_enhancer, vvc_picture(), "quality", {"quality": 30}),
+    ):
+        record = own.run(decoded, Knobs(**knobs)).record  # type: ignore[arg-type]
+        assert not record.rate_overridden
+        assert [note for note in record.notes if note.startswith(f"{name} is for ")]
+        both = own.run(decoded, Knobs(quality=30, qp=30)).record  # one line for files of both kinds
+        assert both.rate_overridden
+        assert not [note for note in both.notes if " is for " in note]
+
+
+def test_a_vvc_picture_is_enhanced_at_its_qp(vvc_enhancer: Enhancer) -> None:
+    decoded = vvc_picture(qp=37.25, estimated=True)
+    own, same, other = (vvc_enhancer.run(decoded, Knobs(qp=qp)) for qp in (None, 37.25, 45))
+    assert own.record.codec == "vvc"
+    assert own.record.rate == {"qp": 37.25, "estimated": True}
+    assert not own.record.rate_overridden and not own.record.consistent
+    assert other.record.rate == {"qp": 45, "estimated": False}
+    assert other.record.rate_overridden and same.record.rate_overridden  # no estimate any more
+    assert np.array_equal(own.pixels, same.pixels)
+    assert other.record.residual_scale > own.record.residual_scale
+    assert not np.array_equal(own.pixels, other.pixels)
+    assert own.pixels.dtype == np.float32
+    assert levels(own.pixels, decoded.pixels) > 0.5
+
+
+def test_a_qp_that_is_the_streams_own_replaces_nothing(vvc_enhancer: Enhancer) -> None:
+    assert not vvc_enhancer.run(vvc_picture(qp=37), Knobs(qp=37)).record.rate_overridden
 
 
 def test_gray_stays_gray(enhancer: Enhancer) -> None:
@@ -212,6 +249,24 @@ def test_depths_agree(enhancer: Enhancer, dtype: Any) -> None:
     assert result.pixels.dtype == dtype
     exact = enhancer.run(plain(pixels.astype(np.float32) / 255)).pixels
     assert levels(result.pixels, exact * np.float32(255) * scale) < 0.51
+
+
+@pytest.mark.parametrize("knobs", [Knobs(), Knobs(strength=0), Knobs(consistent=False)], ids=str)
+def test_the_result_is_rounded_once_to_the_asked_depth(enhancer: Enhancer, knobs: Knobs) -> None:
+    decoded = photo()
+    exact = enhancer.run(decoded, knobs, depth=32).pixels
+    assert exact.dtype == np.float32 and exact.shape == decoded.pixels.shape
+    for depth, dtype, white in ((8, np.uint8, 255), (16, np.uint16, 65535), (None, np.uint8, 255)):
+        result = enhancer.run(decoded, knobs, depth=depth).pixels
+        assert result.dtype == dtype
+        assert np.abs(result - exact.astype(np.float64) * white).max() <= 0.51
+    between = np.abs(exact * 255 - np.rint(exact * 255)).max()
+    assert between > 0.4 if knobs.strength else between < 0.001
+
+
+def test_a_depth_that_is_none_is_a_usage_error(enhancer: Enhancer) -> None:
+    with pytest.raises(UsageError, match="depth"):
+        enhancer.run(photo(), depth=10)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1), (16, 16), (17, 15)])
