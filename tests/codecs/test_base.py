@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
@@ -128,6 +129,9 @@ def picture(format: str) -> bytes:
         (b"\xff\x0a\0\0", "JPEG XL"),
         (b"\xff\xd8\xff\xf7\0\x0b", "JPEG-LS"),
         (b"%PDF-1.7", "PDF"),
+        (b"\0\0\0\x18ftypisom", "MP4"),
+        (b"\x1aE\xdf\xa3\x9fB", "Matroska"),
+        (b"\0\0\x01\xb3\x14\0", "MPEG-1"),
         (b"PK\x03\x04", "ZIP"),
         (b"hello, I am called .jpg\n", "text"),
         (("déjà vu " * 600).encode(), "text"),
@@ -141,6 +145,24 @@ def test_another_format_is_named_and_a_way_out_given(content: bytes, name: str, 
     with pytest.raises(UnsupportedImageError, match=name) as caught:
         base.decode(path)
     assert_clear(caught.value, str(path))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "container", "name"),
+    [
+        ("libx264", "h264", "H.264"), ("libx265", "hevc", "H.265"), ("mpeg4", "m4v", "MPEG-4 part 2"),
+        ("mpeg2video", "mpegts", "MPEG transport stream"),
+    ],
+)  # fmt: skip
+def test_other_video_is_named(encoder: str, container: str, name: str) -> None:
+    source = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=1", "-pix_fmt", "yuv420p", "-c:v", encoder]
+    arguments = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, "-f", container, "-"]
+    made = subprocess.run(arguments, capture_output=True, check=False).stdout
+    if not made:
+        pytest.skip(f"this ffmpeg has no {encoder}")
+    with pytest.raises(UnsupportedImageError, match=name) as caught:
+        base.decode(made, source_name="in.266")
+    assert_clear(caught.value, "in.266")
 
 
 def test_a_text_stream_and_other_objects_are_usage_errors() -> None:
