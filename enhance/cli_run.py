@@ -6,7 +6,6 @@ Here a call's options become a plan, knobs and a place for the results; `enhance
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 from contextlib import closing
@@ -15,8 +14,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from enhance.cli_options import (
+    add_machine_arguments,
+    add_model_argument,
+    add_sampling_arguments,
+    chosen_knobs,
+    max_pixels,
+)
 from enhance.errors import OutputError, UsageError
-from enhance.knobs import MODES, Knobs
+from enhance.knobs import Knobs
 
 if TYPE_CHECKING:
     from enhance.batch_plan import Job, Plan
@@ -35,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     present.add_argument("--force", action="store_true", help="replace outputs that exist")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     parser.add_argument("--json", action="store_true", help="one JSON line per input on stdout")
-    parser.add_argument("--model", metavar="PATH", help="a checkpoint other than the one that ships")
+    add_model_argument(parser)
     _add_output_arguments(parser.add_argument_group("output"))
     _add_knobs(parser.add_argument_group("knobs"))
-    _add_machine_arguments(parser.add_argument_group("machine"))
+    add_machine_arguments(parser.add_argument_group("machine"))
 
 
 def _add_output_arguments(group: Any) -> None:
@@ -48,41 +54,8 @@ def _add_output_arguments(group: Any) -> None:
 
 def _add_knobs(group: Any) -> None:
     group.add_argument("--quality", type=int, metavar="Q", help="1-100: in place of the file's own (re-saved files)")
-    group.add_argument("--mode", choices=MODES, help="fidelity (default): one step; balanced, perceptual: samples")
-    group.add_argument("--steps", type=int, metavar="N", help="network evaluations")
-    group.add_argument("--perception", type=float, metavar="P", help="0 (nearest to the original) to 1 (a sample)")
-    group.add_argument("--strength", type=float, metavar="S", default=1.0, help="0 (nothing is changed) to 1 (default)")
-    group.add_argument("--seed", type=int, metavar="N", default=0, help="of the noise; same seed, same result")
+    add_sampling_arguments(group)
     group.add_argument("--no-consistent", action="store_true", help="results may leave what the file allows")
-
-
-def _add_machine_arguments(group: Any) -> None:
-    group.add_argument("--tile", type=_tile, metavar="auto|0|N", default="auto", help="side of the tiles; 0: one piece")
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    group.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
-    group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
-    group.add_argument(
-        "--max-megapixels", type=_megapixels, metavar="N", default=1000.0, help="refuse larger inputs (default 1000)"
-    )
-
-
-def _tile(text: str) -> int | str:
-    if text == "auto":
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"auto or a whole number, not {text!r}") from None
-
-
-def _megapixels(text: str) -> float:
-    try:
-        limit = float(text)
-    except ValueError:
-        limit = -1.0
-    if not 0 < limit < math.inf:
-        raise argparse.ArgumentTypeError(f"a number above 0, not {text!r}")
-    return limit
 
 
 def main(options: argparse.Namespace) -> int:
@@ -120,7 +93,7 @@ def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, 
         enhancer.checkpoint("jpeg")  # a damaged installation shows here, once, and not with every file
     reporter.start()
     enhance = partial(enhancer.run, knobs=knobs)
-    decode = partial(decode_input, max_pixels=round(options.max_megapixels * 1e6))
+    decode = partial(decode_input, max_pixels=max_pixels(options))
     with closing(run_batch(plan.jobs, enhance, decode=decode, write=place.write)) as outcomes:
         for outcome in outcomes:
             reporter.tell(outcome)
@@ -209,5 +182,4 @@ def _make_folder(folder: Path) -> None:
 
 
 def _knobs(options: argparse.Namespace) -> Knobs:
-    names = ("quality", "mode", "steps", "perception", "strength", "seed", "tile")
-    return Knobs(**{name: getattr(options, name) for name in names}, consistent=not options.no_consistent)
+    return Knobs(**chosen_knobs(options), quality=options.quality, consistent=not options.no_consistent)

@@ -1,0 +1,65 @@
+"""Options that several commands share, with one name and one meaning."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+from enhance.knobs import MODES
+
+_KNOBS = ("mode", "steps", "perception", "strength", "seed", "tile")
+
+
+def add_model_argument(parser: Any) -> None:
+    """Adds --model."""
+    parser.add_argument("--model", metavar="PATH", help="a checkpoint other than the one that ships")
+
+
+def add_sampling_arguments(group: Any) -> None:
+    """Adds the knobs that say how the result is sampled; see `Knobs`."""
+    group.add_argument("--mode", choices=MODES, help="fidelity (default): one step; balanced, perceptual: samples")
+    group.add_argument("--steps", type=int, metavar="N", help="network evaluations")
+    group.add_argument("--perception", type=float, metavar="P", help="0 (nearest to the original) to 1 (a sample)")
+    group.add_argument("--strength", type=float, metavar="S", default=1.0, help="0 (nothing is changed) to 1 (default)")
+    group.add_argument("--seed", type=int, metavar="N", default=0, help="of the noise; same seed, same result")
+
+
+def add_machine_arguments(group: Any) -> None:
+    """Adds how it is computed: tiles, device, arithmetic, threads, and the largest input."""
+    group.add_argument("--tile", type=_tile, metavar="auto|0|N", default="auto", help="side of the tiles; 0: one piece")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    group.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
+    group.add_argument(
+        "--max-megapixels", type=_megapixels, metavar="N", default=1000.0, help="refuse larger inputs (default 1000)"
+    )
+
+
+def chosen_knobs(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `Knobs` that the options above stand for."""
+    return {name: getattr(options, name) for name in _KNOBS}
+
+
+def max_pixels(options: argparse.Namespace) -> int:
+    """--max-megapixels in pixels."""
+    return round(options.max_megapixels * 1e6)
+
+
+def _tile(text: str) -> int | str:
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"auto or a whole number, not {text!r}") from None
+
+
+def _megapixels(text: str) -> float:
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 < limit < math.inf:
+        raise argparse.ArgumentTypeError(f"a number above 0, not {text!r}")
+    return limit
