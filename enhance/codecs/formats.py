@@ -48,10 +48,10 @@ def describe_format(head: bytes) -> tuple[str, str]:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "not a known compressed picture, it looks like WebP", _LOSSY
     if head[4:8] == b"ftyp":
-        name = _BRANDS.get(head[8:12])
-        if name is None:
+        brand = _BRANDS.get(head[8:12])
+        if brand is None:
             return "not a known compressed picture, it looks like an MP4 or QuickTime video", _CONTAINER
-        return f"not a known compressed picture, it looks like {name}", _LOSSY
+        return f"not a known compressed picture, it looks like {brand}", _LOSSY
     if head[:1] == b"G" and head[188:189] == b"G":
         return "not a known compressed picture, it looks like an MPEG transport stream", _CONTAINER
     if stream := _older_stream(head):
