@@ -74,7 +74,9 @@ def _metadata(metadata: Metadata) -> dict[str, Any]:
 
 def _plan(decoded: DecodedImage) -> str:
     kind = "gray" if decoded.is_gray else "RGB"
-    rate = ", ".join(f"{name} {value}" for name, value in decoded.rate.describe().items())
+    facts = decoded.rate.describe().items()
+    # A flag is said by its name, or not at all.
+    rate = ", ".join(name if value is True else f"{name} {value}" for name, value in facts if value is not False)
     bound = "keep within what the file's coefficients allow" if decoded.consistency else "no bound from the file"
     return f"enhance {decoded.width}x{decoded.height} {kind} at {decoded.rate.codec} {rate}, one step; {bound}"
 

@@ -53,7 +53,7 @@ class Reporter:
             self.notes.update(outcome.record.notes)
         if outcome.error is not None:
             self.exit_codes.add(outcome.error.exit_code)
-            self._say(f"error: {outcome.error}")
+            self._say(f"error: {_named(outcome)}")
         if self.json_lines:
             print(json.dumps(outcome.describe()), flush=True)
         if self.bar is not None and outcome.status not in ("skipped", "not started"):
@@ -105,6 +105,13 @@ class Reporter:
             self.bar.write(line, file=sys.stderr)
         else:
             print(line, file=sys.stderr)
+
+
+def _named(outcome: Outcome) -> str:
+    """The error with the input that it is about, which a missing model, for example, does not name."""
+    error = outcome.error
+    known = error is None or error.source in (outcome.input, outcome.output, "<stdin>")
+    return str(error) if known else f"{outcome.input}: {error}"
 
 
 _COUNTED = (("failed", "failed"), ("skipped", "skipped as finished"), ("not started", "not started"))

@@ -21,13 +21,14 @@ from enhance.cli_options import (
     chosen_knobs,
     max_pixels,
 )
-from enhance.errors import OutputError, UsageError
+from enhance.errors import OutputError, UsageError, WeightsError
 from enhance.knobs import Knobs
 
 if TYPE_CHECKING:
     from enhance.batch_plan import Job, Plan
     from enhance.cli_report import Reporter
     from enhance.encoders import OutputFormat
+    from enhance.enhancer import Enhancer
     from enhance.images import EnhancedImage
 
 
@@ -49,13 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_output_arguments(group: Any) -> None:
     group.add_argument("--format", metavar="NAME", help="png (default in a folder), jpg, webp or tiff")
+    group.add_argument("--depth", type=int, default=8, metavar="8|16", help="bits per sample; 16 in PNG and TIFF files")
     group.add_argument("--output-quality", type=int, metavar="N", help="1-100, of JPEG (default 95) and WebP files")
 
 
 def _add_knobs(group: Any) -> None:
-    group.add_argument("--quality", type=int, metavar="Q", help="1-100: in place of the file's own (re-saved files)")
+    group.add_argument("--quality", type=int, metavar="Q", help="1-100: in place of a JPEG's own (re-saved files)")
+    group.add_argument("--qp", type=float, metavar="QP", help="0-63: in place of a VVC stream's own")
     add_sampling_arguments(group)
-    group.add_argument("--no-consistent", action="store_true", help="results may leave what the file allows")
+    group.add_argument("--no-consistent", action="store_true", help="results may leave what a JPEG allows")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -89,14 +92,28 @@ def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, 
     from enhance.enhancer import Enhancer
 
     enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
-    if options.model is None:
-        enhancer.checkpoint("jpeg")  # a damaged installation shows here, once, and not with every file
+    _check_models(plan, enhancer)
     reporter.start()
-    enhance = partial(enhancer.run, knobs=knobs)
+    enhance = partial(enhancer.run, knobs=knobs, depth=place.depth)
     decode = partial(decode_input, max_pixels=max_pixels(options))
     with closing(run_batch(plan.jobs, enhance, decode=decode, write=place.write)) as outcomes:
         for outcome in outcomes:
             reporter.tell(outcome)
+
+
+def _check_models(plan: Plan, enhancer: Enhancer) -> None:
+    """A damaged installation shows once, and not with every file. A model that only some files need may be missing."""
+    from enhance.codecs.base import codec_of_name
+
+    errors: dict[str | None, WeightsError] = {}
+    codecs = {codec_of_name(job.input) for job in plan.jobs}
+    for codec in codecs - {None}:
+        try:
+            enhancer.checkpoint(str(codec))
+        except WeightsError as error:
+            errors[codec] = error
+    if errors.keys() == codecs:
+        raise next(iter(errors.values()))
 
 
 @dataclass(frozen=True)
@@ -106,14 +123,15 @@ class _Place:
     name: str
     is_file: bool
     format: OutputFormat
+    depth: int
     quality: int | None
     overwrite: bool
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> _Place:
-        """Reads -o, --format and --output-quality. Raises UsageError where they do not fit together."""
+        """Reads -o and the output options. Raises UsageError where they do not fit together."""
         from enhance.batch_plan import STREAM
-        from enhance.encoders import OutputFormat, check_quality
+        from enhance.encoders import OutputFormat, check_depth, check_quality
 
         name = options.output or (STREAM if options.inputs == [STREAM] else None)
         if name is None:
@@ -129,8 +147,9 @@ class _Place:
         if asked and named and asked is not named:
             raise UsageError(f"contradicts --format {options.format}", source=name, hint="leave one of them out")
         chosen = asked or named or OutputFormat.PNG
+        check_depth(chosen, options.depth)
         check_quality(chosen, options.output_quality)
-        return cls(name, named is not None, chosen, options.output_quality, overwrite=options.force)
+        return cls(name, named is not None, chosen, options.depth, options.output_quality, overwrite=options.force)
 
     def prepare(self) -> None:
         """Makes the output folder, so that a place that cannot be written shows before the work."""
@@ -153,8 +172,8 @@ class _Place:
 
 
 _OTHER_PICTURES = {
-    ".avif", ".bmp", ".exr", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".pbm", ".pdf", ".pgm", ".pnm", ".ppm",
-    ".psd", ".svg", ".tga",
+    ".266", ".avif", ".bmp", ".exr", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".mkv", ".mp4", ".pbm", ".pdf",
+    ".pgm", ".pnm", ".ppm", ".psd", ".svg", ".tga", ".vvc", ".y4m", ".yuv",
 }  # fmt: skip
 
 
@@ -182,4 +201,5 @@ def _make_folder(folder: Path) -> None:
 
 
 def _knobs(options: argparse.Namespace) -> Knobs:
-    return Knobs(**chosen_knobs(options), quality=options.quality, consistent=not options.no_consistent)
+    own = {"quality": options.quality, "qp": options.qp, "consistent": not options.no_consistent}
+    return Knobs(**chosen_knobs(options), **own)

@@ -12,12 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from enhance.cli import main
+from enhance.codecs.base import decode
+from enhance.enhancer import Enhancer
 
 JpegFactory = Callable[..., bytes]
+ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 Run = Callable[..., int]
 
 
@@ -69,6 +73,18 @@ def test_jpeg_output_is_444_at_the_asked_quality(photo_folder: Path, tmp_path: P
     assert run(photo_folder / "a.jpg", "-o", tmp_path / "default.jpg") == 0
     assert run(photo_folder / "a.jpg", "-o", tmp_path / "small.jpg", "--output-quality", 50) == 0
     assert (tmp_path / "small.jpg").stat().st_size < (tmp_path / "default.jpg").stat().st_size / 2
+
+
+@pytest.mark.parametrize("name", ["png", "tiff"])
+def test_16_bits_are_the_result_before_rounding(
+    name: str, photo_folder: Path, tmp_path: Path, run: Run, tiny_model_file: Path, read_deep: ReadDeep
+) -> None:
+    source, target = photo_folder / "a.jpg", tmp_path / f"deep.{name}"
+    assert run(source, "-o", target, "--depth", 16) == 0
+    enhancer = Enhancer(tiny_model_file, device="cpu", dtype="float32")
+    exact = enhancer.run(decode(source), depth=32).pixels.astype(np.float64) * 65535
+    assert np.abs(read_deep(target.read_bytes()) - exact).max() <= 0.51
+    assert np.abs(exact / 257 - np.rint(exact / 257)).max() > 0.4
 
 
 def test_nothing_is_overwritten_without_force(photo_folder: Path, tmp_path: Path, run: Run) -> None:
@@ -203,6 +219,10 @@ def test_doctor_checks_the_weights(
         "run a.jpg -o out --max-megapixels many",
         "run a.jpg -o out.png --format jpg",
         "run a.jpg -o out.png --output-quality 90",
+        "run a.jpg -o out.jpg --depth 16",
+        "run a.jpg -o out.png --depth 12",
+        "run a.jpg -o out.266",
+        "run a.jpg -o out --qp 64",
         "run a.jpg -o out.jpg --output-quality 101",
         "run a.jpg -o out --quality 0",
         "run a.jpg -o out --steps 0",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Protocol, Union
@@ -64,18 +65,32 @@ def known_extensions() -> tuple[str, ...]:
     return tuple(extension for decoder in all_decoders() for extension in decoder.extensions)
 
 
-def find_decoder(head: bytes) -> Decoder | None:
-    """The decoder for a file that begins with `head`, or None."""
-    return next((decoder for decoder in all_decoders() if decoder.sniff(head[:HEAD_SIZE])), None)
+def codec_of_name(name: str) -> str | None:
+    """The codec that a file's extension stands for; None: its first bytes will tell."""
+    extension = Path(name).suffix.lower()
+    return next((decoder.name for decoder in all_decoders() if extension in decoder.extensions), None)
 
 
-def decode(source: Source, *, source_name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> DecodedImage:
+def find_decoder(head: bytes, decoders: Sequence[Decoder] | None = None) -> Decoder | None:
+    """The first decoder, of all by default, for a file that begins with `head`, or None."""
+    asked = all_decoders() if decoders is None else decoders
+    return next((decoder for decoder in asked if decoder.sniff(head[:HEAD_SIZE])), None)
+
+
+def decode(
+    source: Source,
+    *,
+    source_name: str | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    decoders: Sequence[Decoder] | None = None,
+) -> DecodedImage:
     """Decodes a compressed picture of any known codec.
 
     Args:
         source: the file's bytes, its path, or an open binary file (read from where it stands to its end).
         source_name: the name to use in messages; by default the path, or the file object's name.
         max_pixels: refuse pictures with more pixels than this.
+        decoders: those to ask, in this order; `all_decoders()` by default.
 
     Raises:
         DecodeError: it cannot be read, is empty, damaged or truncated.
@@ -85,7 +100,7 @@ def decode(source: Source, *, source_name: str | None = None, max_pixels: int = 
     data, name = read_source(source, source_name=source_name)
     if not data:
         raise DecodeError("the file is empty", source=name, hint="get a fresh copy of the file")
-    decoder = find_decoder(data[:HEAD_SIZE])
+    decoder = find_decoder(data[:HEAD_SIZE], decoders)
     if decoder is None:
         found, way_out = describe_format(data[:HEAD_SIZE])
         raise UnsupportedImageError(found, source=name, hint=way_out)
