@@ -56,8 +56,9 @@ class Decoder(Protocol):
 def all_decoders() -> tuple[Decoder, ...]:
     """The decoders, in the order in which they are asked. A new codec is one more line here."""
     from enhance.codecs.jpeg import JpegDecoder
+    from enhance.codecs.vvc import VvcDecoder
 
-    return (JpegDecoder(),)
+    return (JpegDecoder(), VvcDecoder())
 
 
 def known_extensions() -> tuple[str, ...]:
