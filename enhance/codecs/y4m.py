@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from enhance.codecs.base import DEFAULT_MAX_PIXELS
@@ -67,6 +67,16 @@ class Y4MHeader:
         """The header as it stands in a file, end of line included."""
         return b" ".join([MAGIC, *(word.encode("latin-1") for word in self.parameters)]) + b"\n"
 
+    def with_depth(self, depth: int) -> Y4MHeader:
+        """The header for the same frames with another depth; everything else stays."""
+        if depth == self.frame.depth:
+            return self
+        frame = replace(self.frame, depth=depth)
+        tag = f"C{_tag_of(frame, self.chroma_location)}"
+        kept = (word for word in self.parameters if not word.startswith("XYSCSS="))
+        words = tuple(tag if word.startswith("C") else word for word in kept)
+        return Y4MHeader(words if tag in words else (*words, tag), frame)
+
     @classmethod
     def of(cls, frame: FrameFormat, space: ColorSpace, *, frame_rate: tuple[int, int] = (25, 1)) -> Y4MHeader:
         """The header for frames that did not come from a y4m file.
@@ -76,19 +86,13 @@ class Y4MHeader:
             space: range and chroma location are written down where the format has names for them.
             frame_rate: frames per second as a fraction.
         """
-        layout = next(name for name, subsampling in _LAYOUTS.items() if subsampling == frame.subsampling)
-        suffix = ""
-        if frame.depth > 8:
-            suffix = f"{frame.depth}" if layout == "mono" else f"p{frame.depth}"
-        elif layout == "420":
-            suffix = _TAG_SUFFIXES.get(space.chroma_location, "")
         words = (
             f"W{frame.width}",
             f"H{frame.height}",
             f"F{frame_rate[0]}:{frame_rate[1]}",
             "Ip",
             "A0:0",  # unknown
-            f"C{layout}{suffix}",
+            f"C{_tag_of(frame, space.chroma_location)}",
             f"XCOLORRANGE={'FULL' if space.full_range else 'LIMITED'}",
         )
         return cls(words, frame)
@@ -215,6 +219,13 @@ def _read_side(parameters: tuple[str, ...], letter: str, source: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or not int(text):
         raise DecodeError(f"the y4m header says a {name} of {text!r}", source=source, hint=_DAMAGED)
     return int(text)
+
+
+def _tag_of(frame: FrameFormat, location: ChromaLocation | None) -> str:
+    layout = next(name for name, subsampling in _LAYOUTS.items() if subsampling == frame.subsampling)
+    if frame.depth > 8:
+        return f"{layout}{frame.depth}" if layout == "mono" else f"{layout}p{frame.depth}"
+    return layout + (_TAG_SUFFIXES.get(location, "") if location and layout == "420" else "")
 
 
 def _read_tag(tag: str, source: str) -> tuple[Subsampling, int]:
