@@ -36,6 +36,14 @@ def add_machine_arguments(group: Any) -> None:
     )
 
 
+def add_decoder_arguments(group: Any) -> None:
+    """Adds which external decoder is run for VVC."""
+    from enhance.codecs.vvc_decoders import CHOICES
+
+    group.add_argument("--decoder", choices=CHOICES, help="default: the first of VTM, vvdec and ffmpeg that is there")
+    group.add_argument("--vtm", metavar="PATH", help="VTM's DecoderApp")
+
+
 def chosen_knobs(options: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `Knobs` that the options above stand for."""
     return {name: getattr(options, name) for name in _KNOBS}
