@@ -97,8 +97,10 @@ class FollowedLog:
         self.close()
 
     def _end(self) -> None:
-        self._pictures.end()
-        self.ended = True
+        if not self.ended:
+            self._pictures.feed(self._rest.decode("latin-1"))
+            self._pictures.end()
+            self.ended = True
 
     def _read(self) -> None:
         """Takes what has been written since the last time, without waiting for more."""
@@ -131,8 +133,6 @@ class FollowedLog:
 
     def _feed(self, piece: bytes) -> None:
         *lines, self._rest = (self._rest + piece).split(b"\n")
-        if not piece:
-            lines.append(self._rest)
         for line in lines:
             self._pictures.feed(line.decode("latin-1"))
         if not piece or any(_LAST_LINE in line for line in lines):
@@ -171,12 +171,15 @@ def rated_by_log(
         except DecodeError as error:
             broken = error  # frames that came whole before it are not lost
             break
-        patience = log.patience if len(waiting) >= most else 0
-        while waiting and (rate := log.pop(seconds=patience)) is not None:
-            yield waiting.popleft(), rate
-            number += 1
-        if len(waiting) >= most or (log.ended and waiting):
-            raise _silent(log, number)
+        while waiting:
+            is_full = len(waiting) >= most
+            if (rate := log.pop(seconds=log.patience if is_full else 0)) is not None:
+                yield waiting.popleft(), rate
+                number += 1
+            elif is_full or log.ended:
+                raise _silent(log, number)
+            else:
+                break
     if waiting:
         log.expect_end()
     while waiting:
