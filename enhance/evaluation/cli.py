@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from enhance.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from enhance.evaluation.protocol import Measurement, Metric, Protocol
+    from enhance.evaluation.measuring import Measurement, Metric
+    from enhance.evaluation.protocol import Protocol
     from enhance.knobs import Knobs
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def _add_measuring(group: argparse._ArgumentGroup) -> None:
 def main(args: argparse.Namespace) -> int:
     """Runs `enhance eval`; returns the exit status. Raises EnhanceError."""
     from enhance.evaluation import report
-    from enhance.evaluation.protocol import find_originals
+    from enhance.evaluation.originals import find_originals
 
     protocol = _protocol(args)
     originals = find_originals(args.originals, args.images)
@@ -119,8 +120,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Knobs]:
 
 def _metrics(args: argparse.Namespace) -> dict[str, Metric]:
     """PSNR, PSNR-B, SSIM, and LPIPS: which may be missing unless it was asked for."""
+    from enhance.evaluation.measuring import standard_metrics
     from enhance.evaluation.metrics import PerceptualDistance
-    from enhance.evaluation.protocol import standard_metrics
 
     metrics = standard_metrics()
     if args.lpips != "none":
@@ -140,7 +141,7 @@ def _measure(
 
     from enhance.codecs.base import decode
     from enhance.enhancer import Enhancer
-    from enhance.evaluation.protocol import measure
+    from enhance.evaluation.measuring import measure
 
     metrics = _metrics(args)
     enhancer = Enhancer(model=args.model, device=args.device, dtype=args.dtype, threads=args.threads)

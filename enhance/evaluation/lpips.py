@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance.errors import UsageError, WeightsError
+from enhance.evaluation.backbones import alex_features, squeeze_features
 
 Backbone = Literal["alex", "squeeze"]
 WEIGHTS_VARIABLE = "ENHANCE_METRICS_DIR"
@@ -26,20 +27,6 @@ MIN_SIDE = 32
 
 # Keeps the normalisation's gradient finite (at most 1e5) where all features are zero; features are of order one.
 _EPSILON = 1e-10
-
-
-class _Fire(nn.Module):
-    """SqueezeNet's fire module: 1x1 down, then 1x1 and 3x3 side by side. [B, c_in, H, W] -> [B, 2*expanded, H, W]."""
-
-    def __init__(self, c_in: int, squeezed: int, expanded: int) -> None:
-        super().__init__()
-        self.squeeze = nn.Conv2d(c_in, squeezed, 1)
-        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
-        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.squeeze(x).relu()
-        return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1).relu()
 
 
 class _Head(nn.Module):
@@ -52,29 +39,6 @@ class _Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.model(x)
         return out
-
-
-def _alex_features() -> tuple[list[nn.Module], dict[int, int]]:
-    """AlexNet's convolutions as in torchvision, and the taps: {layer index: channels}."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(3, 64, 11, 4, 2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
-    ]  # fmt: skip
-    return layers, {1: 64, 4: 192, 7: 384, 9: 256, 11: 256}
-
-
-def _squeeze_features() -> tuple[list[nn.Module], dict[int, int]]:
-    """SqueezeNet 1.1 as in torchvision, and the taps: {layer index: channels}."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(3, 64, 3, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True),
-        _Fire(64, 16, 64), _Fire(128, 16, 64), nn.MaxPool2d(3, 2, ceil_mode=True),
-        _Fire(128, 32, 128), _Fire(256, 32, 128), nn.MaxPool2d(3, 2, ceil_mode=True),
-        _Fire(256, 48, 192), _Fire(384, 48, 192), _Fire(384, 64, 256), _Fire(512, 64, 256),
-    ]  # fmt: skip
-    return layers, {1: 64, 4: 128, 7: 256, 9: 384, 10: 384, 11: 512, 12: 512}
 
 
 def find_weights(backbone: Backbone = "alex", path: str | os.PathLike[str] | None = None) -> Path:
@@ -114,7 +78,7 @@ class LPIPS(nn.Module):
         super().__init__()
         if backbone not in get_args(Backbone):
             raise UsageError(f"LPIPS backbone must be one of {', '.join(get_args(Backbone))}, not {backbone!r}")
-        layers, self.taps = _alex_features() if backbone == "alex" else _squeeze_features()
+        layers, self.taps = alex_features() if backbone == "alex" else squeeze_features()
         self.features = nn.Sequential(*layers)
         self.heads = [f"lin{i}" for i in range(len(self.taps))]
         for name, channels in zip(self.heads, self.taps.values(), strict=True):

@@ -14,7 +14,7 @@ from statistics import fmean, median, pstdev
 from typing import Any
 
 from enhance.errors import OutputError, UsageError
-from enhance.evaluation.protocol import BASELINE, Measurement
+from enhance.evaluation.measuring import BASELINE, Measurement
 
 LOWER_IS_BETTER = frozenset({"lpips"})
 _TITLES = {"psnr": "PSNR", "psnr_b": "PSNR-B", "ssim": "SSIM", "lpips": "LPIPS"}

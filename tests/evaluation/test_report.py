@@ -16,8 +16,10 @@ from PIL import Image
 from enhance.codecs.jpeg_rate import JpegRate
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
 from enhance.evaluation import report
+from enhance.evaluation.measuring import BASELINE, Measurement, measure
 from enhance.evaluation.metrics import psnr
-from enhance.evaluation.protocol import BASELINE, JpegProtocol, Measurement, find_originals, load_original, measure
+from enhance.evaluation.originals import find_originals, load_original
+from enhance.evaluation.protocol import JpegProtocol
 from enhance.evaluation.settings import combine, parse_switch
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 from enhance.knobs import Knobs

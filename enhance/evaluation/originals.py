@@ -1,0 +1,57 @@
+"""The lossless pictures that everything is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from enhance.errors import DecodeError, UnsupportedImageError, UsageError
+
+LOSSLESS_SUFFIXES = (".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def find_originals(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Lossless images of a folder, sorted by name.
+
+    Args:
+        folder: where they are; subfolders are not searched.
+        names: the ones to take, with or without suffix; empty: all.
+
+    Raises:
+        UsageError: there is no such folder, it holds no lossless image, or a name is not among them.
+    """
+    if not folder.is_dir():
+        raise UsageError("there is no such folder of originals", source=str(folder))
+    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in LOSSLESS_SUFFIXES]
+    if not found:
+        hint = f"originals must be lossless: {', '.join(LOSSLESS_SUFFIXES)}"
+        raise UsageError("no originals in this folder", source=str(folder), hint=hint)
+    missing = set(names) - {path.name for path in found} - {path.stem for path in found}
+    if missing:
+        raise UsageError(f"no image is called {', '.join(sorted(missing))}", source=str(folder))
+    return [path for path in found if not names or path.name in names or path.stem in names]
+
+
+def load_original(path: Path, gray: bool = False) -> Pixels:
+    """Pixels of a lossless image: [H, W, 3] RGB, or [H, W] if it is gray or `gray` is asked for; uint8.
+
+    Raises:
+        DecodeError: it cannot be read.
+        UnsupportedImageError: it has more than 8 bits a channel, or is a lossy WebP.
+    """
+    try:
+        # A lossless WebP holds a VP8L chunk, first or after its metadata; a lossy one holds "VP8 ".
+        if path.suffix.lower() == ".webp" and b"VP8L" not in path.read_bytes():
+            raise UnsupportedImageError("a lossy WebP is no original", source=str(path))
+        with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):
+                raise UnsupportedImageError("originals must have 8 bits a channel", source=str(path))
+            return np.array(image.convert("L" if gray or image.mode in ("1", "L", "LA") else "RGB"))
+    except OSError as error:
+        raise DecodeError(f"this original cannot be read: {error}", source=str(path)) from error
