@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ CHOICES: tuple[DecoderChoice, ...] = get_args(DecoderChoice)
 DEFAULT_VARIABLE = "ENHANCE_VVC_DECODER"
 """Environment variable with the decoder to take where none is asked for."""
 
+Y4M_DEPTHS = (8, 9, 10, 12)
+"""What VTM has names for in y4m; it writes other depths raw."""
+
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _BUILT_IN = "the ffmpeg of imageio-ffmpeg is built in: --decoder ffmpeg"
 
@@ -32,11 +36,12 @@ class ExternalDecoder:
         programs: names under which it is looked for.
         variable: environment variable with its path.
         folder: where in a checkout of this project it may lie.
-        writes_file: it writes its frames into a file that it is given the name of, and its log on stdout; otherwise
-            frames go to stdout and the log to stderr.
-        file_name: of that file; VTM goes by its extension.
+        writes_file: it writes its frames into a file that it is given the name of, and its log on stdout and stderr;
+            otherwise frames go to stdout and the log to stderr.
+        writes_y4m: that file is y4m if its name ends so, otherwise frames are raw.
+        prints_qp: its log has the pictures' slice QPs.
+        complaint: a line of its log that says that a picture is damaged, where the exit status may not say so.
         arguments: from the bitstream and the name of that file.
-        raw_arguments: to run it on.
     """
 
     name: DecoderName
@@ -45,8 +50,10 @@ class ExternalDecoder:
     variable: str
     folder: Path | None
     writes_file: bool
-    arguments: Callable[[Path, Path], list[str]]
+    writes_y4m: bool
     prints_qp: bool
+    complaint: re.Pattern[str] | None
+    arguments: Callable[[Path, Path], list[str]]
 
     def find(self, path: str | os.PathLike[str] | None = None) -> Path | None:
         """The program, or None if it is nowhere.
@@ -111,8 +118,10 @@ VTM = ExternalDecoder(
     variable="ENHANCE_VTM",
     folder=_CHECKOUT / "third_party" / "vtm" / "bin",
     writes_file=True,
-    arguments=_vtm_arguments,
+    writes_y4m=True,
     prints_qp=True,
+    complaint=None,
+    arguments=_vtm_arguments,
 )
 VVDEC = ExternalDecoder(
     name="vvdec",
@@ -121,8 +130,10 @@ VVDEC = ExternalDecoder(
     variable="ENHANCE_VVDEC",
     folder=None,
     writes_file=False,
-    arguments=_vvdec_arguments,
+    writes_y4m=False,
     prints_qp=True,
+    complaint=re.compile(r"\bERROR\b"),
+    arguments=_vvdec_arguments,
 )
 FFMPEG = ExternalDecoder(
     name="ffmpeg",
@@ -131,8 +142,10 @@ FFMPEG = ExternalDecoder(
     variable="IMAGEIO_FFMPEG_EXE",  # imageio-ffmpeg's own
     folder=None,
     writes_file=False,
-    arguments=_ffmpeg_arguments,
+    writes_y4m=False,
     prints_qp=False,
+    complaint=None,
+    arguments=_ffmpeg_arguments,
 )
 
 

@@ -30,11 +30,18 @@ _TICK = 0.05
 _PIECE = 1 << 16
 _LONGEST_LINE = 1 << 16
 _KEPT_LINES = 20
-_TELLING = re.compile(r"error|invalid|fail|exception|unsupported|mismatch|cannot|unable| not |in ``", re.IGNORECASE)
-_CONSEQUENCE = re.compile(r"Terminating thread|Nothing was written|Conversion failed|Task finished")
-_ADDRESS = re.compile(r"\[[^\]]*@ 0x[0-9a-f]+\] ?")  # ffmpeg's name for one of its parts
+_TELLING = re.compile(r"error|invalid|fail|exception|unsupported|mismatch|cannot|unable| not ", re.IGNORECASE)
+_CONSEQUENCE = re.compile(
+    r"Terminating thread|Nothing was written|Could not open encoder before EOF|Task finished|ERROR CONDITION"
+)
+# ffmpeg's names for its parts; the place in the source that VTM and vvdecapp name.
+_PLACE = re.compile(r"\[[^\]]*@ 0x[0-9a-f]+\] ?|ERROR: In function \".*\" in \S+:\d+: ")
 
 _running: WeakSet[subprocess.Popen[bytes]] = WeakSet()
+
+
+class DecoderTimeout(DecodeError):
+    """A decoder hangs, or takes longer than it may."""
 
 
 class DecoderProcess:
@@ -51,7 +58,7 @@ class DecoderProcess:
         on_line: is given every line of the log.
 
     Attributes:
-        frames: the frames as a file. Reading raises DecodeError where the decoder hangs.
+        frames: the frames as a file. Reading raises DecoderTimeout where the decoder hangs.
         resources: closing it does what `close` does, without a reference to this object.
 
     Raises:
@@ -112,7 +119,8 @@ class DecoderProcess:
         """Waits for the end of a decoder that has no more frames.
 
         Raises:
-            DecodeError: its exit status says that it failed, or it does not end.
+            DecodeError: its exit status says that it failed.
+            DecoderTimeout: it does not end.
         """
         quiet_since = time.monotonic()
         while self._process.poll() is None:
@@ -121,13 +129,13 @@ class DecoderProcess:
                 quiet_since = time.monotonic()
         self.read_log()
         if self._process.returncode:
-            raise self._failed(describe_status(self._process.returncode))
+            raise self.failure(describe_status(self._process.returncode))
 
     def read_frames(self, target: memoryview) -> int:
         """Puts bytes of frames into `target`. Returns how many; 0 at the end.
 
         Raises:
-            DecodeError: the decoder hangs.
+            DecoderTimeout: the decoder hangs.
         """
         quiet_since = time.monotonic()
         while True:
@@ -182,22 +190,22 @@ class DecoderProcess:
                 if self._on_line is not None:
                     self._on_line(text)
 
-    def _failed(self, how: str) -> DecodeError:
+    def failure(self, how: str) -> DecodeError:
+        """The error for a decoder that has failed, with what it said last."""
         hint = "the stream is damaged or cut, or of a kind that this decoder does not know"
         return DecodeError(f"{self.title} {how}{self._last_words()}", source=self._source, hint=hint)
 
-    def _too_slow(self, what: str) -> DecodeError:
+    def _too_slow(self, what: str) -> DecoderTimeout:
         self.read_log()
         self.close()
         hint = "raise the time limit, or try another decoder"
-        return DecodeError(f"{self.title} {what}{self._last_words()}", source=self._source, hint=hint)
+        return DecoderTimeout(f"{self.title} {what}{self._last_words()}", source=self._source, hint=hint)
 
     def _last_words(self) -> str:
         """The line of the log that tells most, for the end of a message."""
-        lines = [_ADDRESS.sub("", line).strip() for line in self._said]
-        lines = [line for line in lines if line and not _CONSEQUENCE.search(line)]
-        telling = [line for line in lines if _TELLING.search(line)]
-        return f": {one_line((telling or lines)[-1])}" if lines else ""
+        lines = [line for line in self._said if not _CONSEQUENCE.search(line)]
+        telling = [line for line in lines if _TELLING.search(line)] or lines
+        return f": {one_line(_PLACE.sub('', telling[-1]).strip())}" if telling else ""
 
 
 class _Frames(io.RawIOBase):

@@ -8,20 +8,20 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 from enhance.codecs.base import DEFAULT_MAX_PIXELS, HEAD_SIZE, read_source
 from enhance.codecs.formats import describe_format
 from enhance.codecs.frames import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
-from enhance.codecs.raw_video import check_size, read_planes
+from enhance.codecs.raw_video import check_size
 from enhance.codecs.vvc_colour import read_vui
-from enhance.codecs.vvc_decoders import ExternalDecoder, choose_decoder, find_ffmpeg, trace_arguments
-from enhance.codecs.vvc_headers import CodedPicture, HeaderReader, StreamHeaders
-from enhance.codecs.vvc_log import PictureLog
-from enhance.codecs.vvc_process import DecoderProcess
+from enhance.codecs.vvc_decoders import ExternalDecoder, choose_decoder
+from enhance.codecs.vvc_headers import CodedPicture, StreamHeaders
+from enhance.codecs.vvc_process import DecoderTimeout
 from enhance.codecs.vvc_rate import MAX_QP, VvcRate
+from enhance.codecs.vvc_run import DAMAGED, DecoderRun, DecoderSetup, read_headers
 from enhance.codecs.vvc_sniff import is_vvc
 from enhance.errors import DecodeError, UnsupportedImageError
 
@@ -30,7 +30,8 @@ PATIENCE = 300.0
 
 VvcSource = bytes | bytearray | memoryview | str | os.PathLike[str]
 
-_DAMAGED = "get a fresh copy of the file"
+_DELAY = 64
+"""Pictures that a decoder may still hold back when it comes to a damaged one (measured: up to 13)."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +64,24 @@ class VvcStream:
 
     def __init__(
         self,
-        process: DecoderProcess,
-        resources: ExitStack,
-        decoder: ExternalDecoder,
+        setup: DecoderSetup,
+        bitstream: Path,
         headers: StreamHeaders,
-        log: PictureLog,
+        resources: ExitStack,
         *,
         space: ColorSpace,
         notes: tuple[str, ...],
         frames: int | None,
-        source: str,
     ) -> None:
+        self._setup, self._bitstream, self._headers = setup, bitstream, headers
         self._expected = headers.shown()
         self.frame, self.space, self.notes = self._expected[0].frame, space, notes
-        self.decoder, self.count = decoder.name, len(self._expected)
-        self._process, self._log, self._source = process, log, source
+        self.decoder, self.count = setup.decoder.name, len(self._expected)
         self._most = self.count if frames is None else min(frames, self.count)
+        self._given = 0
+        self._run = setup.start(bitstream, headers)
+        self._resources = resources
+        resources.push(self._run.resources)
         # For those who neither close it nor keep it.
         self._end = weakref.finalize(self, resources.close)
 
@@ -98,50 +101,80 @@ class VvcStream:
         """The pictures in output order.
 
         Raises:
-            DecodeError: the decoder fails or hangs; the pictures that it gave before come first.
+            DecodeError: the decoder fails or hangs; the pictures that came before the damage are given first.
             UnsupportedImageError: the format of the pictures changes.
         """
         try:
-            for number, coded in enumerate(self._expected[: self._most], 1):
-                if coded.frame != self.frame:
-                    raise self._changed(number, coded.frame)
-                yield self._picture(self._next_planes(number), coded)
-            if self._most == self.count:
-                self._finish()
+            yield from self._decode()
+        except DecoderTimeout:
+            raise
+        except DecodeError:
+            yield from self._salvage()
+            raise
         finally:
             self.close()
 
-    def _next_planes(self, number: int) -> Planes:
+    def _decode(self) -> Iterator[VvcPicture]:
+        for number, coded in enumerate(self._expected[: self._most], 1):
+            if coded.frame != self.frame:
+                raise self._changed(number, coded.frame)
+            planes = self._run.next_planes()
+            if planes is None:
+                reason = f"{self._setup.decoder.title} gave {self._given} of the {self.count} pictures of the stream"
+                raise DecodeError(reason, source=self._setup.source, hint=DAMAGED)
+            self._given += 1
+            yield self._picture(self._run, planes, coded)
+        if self._most == self.count and self._run.next_planes() is not None:
+            reason = f"{self._setup.decoder.title} gave more than the {self.count} pictures that the headers announce"
+            raise DecodeError(reason, source=self._setup.source, hint="try another decoder")
+
+    def _salvage(self) -> Iterator[VvcPicture]:
+        """The pictures that a decoder still held back when it came to the end of a stream that was cut.
+
+        Decoders end at a damaged picture without those that wait for their turn. So the stream without its last
+        picture is decoded, and what is new up to the first gap is given.
+        """
+        whole = replace(self._headers, pictures=self._headers.pictures[:-1])
+        expected = whole.shown()
+        if not self._given < min(len(expected), self._most) or self.count - self._given > _DELAY:
+            return
         try:
-            planes = read_planes(self._process.frames, self.frame, number, self._source, hint=_DAMAGED)
+            run = self._setup.start(self._without_last_picture(), whole)
+            self._resources.push(run.resources)
+            for number, coded in enumerate(expected[: self._most], 1):
+                planes = run.next_planes()
+                if planes is None or coded != self._expected[number - 1] or self._is_after_gap(number):
+                    return
+                picture = self._picture(run, planes, coded)
+                if number > self._given:
+                    self._given = number
+                    yield picture
         except DecodeError:
-            self._process.finish()  # why the decoder stopped tells more than that it did
-            raise
-        if planes is None:
-            self._process.finish()
-            reason = f"{self._process.title} gave {number - 1} of the {self.count} pictures that the headers announce"
-            raise DecodeError(reason, source=self._source, hint=_DAMAGED)
-        return planes
+            return  # the first error tells what is wrong
 
-    def _finish(self) -> None:
-        if self._process.frames.read(1):
-            reason = f"{self._process.title} gave more than the {self.count} pictures that the headers announce"
-            raise DecodeError(reason, source=self._source, hint="try another decoder")
-        self._process.finish()
+    def _is_after_gap(self, number: int) -> bool:
+        """True if a picture may be missing between that one and the one before it."""
+        if number == 1:
+            return False
+        before, picture = self._expected[number - 2 : number]
+        return before.sequence == picture.sequence and before.poc + 1 != picture.poc
 
-    def _picture(self, planes: Planes, coded: CodedPicture) -> VvcPicture:
-        self._process.read_log()
-        logged = self._log.pop(written=True)
+    def _without_last_picture(self) -> Path:
+        path = self._setup.folder / "whole.266"
+        length = self._bitstream.stat().st_size - self._headers.pictures[-1].coded_bytes
+        shutil.copyfile(self._bitstream, path)
+        os.truncate(path, max(length, 0))
+        return path
+
+    def _picture(self, run: DecoderRun, planes: Planes, coded: CodedPicture) -> VvcPicture:
+        logged = run.slice_qp()
         slice_qp = coded.qp if logged is None else logged
         rate = VvcRate(min(max(slice_qp, 0), MAX_QP))
         return VvcPicture(planes, rate, slice_qp, coded.coded_bytes)
 
     def _changed(self, number: int, frame: FrameFormat) -> UnsupportedImageError:
-        def describe(it: FrameFormat) -> str:
-            return f"{it.width}x{it.height} {it.subsampling} with {it.depth} bits"
-
-        reason = f"picture {number} is {describe(frame)}, those before are {describe(self.frame)}"
-        return UnsupportedImageError(reason, source=self._source, hint="pictures of one format are handled")
+        reason = f"picture {number} is {_describe(frame)}, those before are {_describe(self.frame)}"
+        return UnsupportedImageError(reason, source=self._setup.source, hint="pictures of one format are handled")
 
 
 def open_vvc(
@@ -190,58 +223,15 @@ def open_vvc(
             space.full_range if full_range is None else full_range,
             chroma_location or space.chroma_location,
         )
-        log = PictureLog(headers.hidden())
-        output = folder / "frames.yuv"
-        if chosen.writes_file:
-            os.mkfifo(output, 0o600)
-        process = DecoderProcess(
-            [str(program), *chosen.arguments(bitstream, output)],
-            title=chosen.title,
-            source=name,
-            patience=patience,
-            time_limit=time_limit,
-            fifo=output if chosen.writes_file else None,
-            on_line=log.feed if chosen.prints_qp else None,
-        )
-        resources.push(process.resources)
         return VvcStream(
-            process,
-            resources.pop_all(),
-            chosen,
+            DecoderSetup(chosen, program, folder, name, patience, time_limit),
+            bitstream,
             headers,
-            log,
+            resources.pop_all(),
             space=space,
             notes=(() if matrix else notes) + _notes(headers),
             frames=frames,
-            source=name,
         )
-
-
-def read_headers(bitstream: Path, *, source: str, patience: float, time_limit: float | None = None) -> StreamHeaders:
-    """The headers of all pictures of a stream, by ffmpeg.
-
-    Args:
-        bitstream: its file.
-        source: the name to use in messages.
-        patience, time_limit: as in `open_vvc`.
-
-    Raises:
-        DecodeError: it holds no picture.
-    """
-    reader = HeaderReader(source)
-    command = [str(find_ffmpeg()), *trace_arguments(bitstream)]
-    with DecoderProcess(
-        command, title="ffmpeg", source=source, patience=patience, time_limit=time_limit, on_line=reader.feed
-    ) as process:
-        failure = None
-        try:
-            process.finish()
-        except DecodeError as error:
-            failure = error
-    headers = reader.headers()
-    if not headers.shown():
-        raise failure or DecodeError("holds no picture that can be shown", source=source, hint=_DAMAGED)
-    return headers
 
 
 def _as_file(source: VvcSource, folder: Path, name: str) -> Path:
@@ -255,7 +245,7 @@ def _as_file(source: VvcSource, folder: Path, name: str) -> Path:
     with path.open("rb") as stream:
         head = stream.read(HEAD_SIZE)
     if not head:
-        raise DecodeError("the file is empty", source=name, hint=_DAMAGED)
+        raise DecodeError("the file is empty", source=name, hint=DAMAGED)
     if not is_vvc(head):
         found, way_out = describe_format(head)
         raise UnsupportedImageError(f"{found}, and no VVC stream", source=name, hint=way_out)
@@ -272,6 +262,10 @@ def _check(headers: StreamHeaders, decoder: ExternalDecoder, source: str, max_pi
     if headers.has_layers and decoder.name != "ffmpeg":
         reason = f"holds several layers, which are not handled with {decoder.title}"
         raise UnsupportedImageError(reason, source=source, hint="--decoder ffmpeg decodes the base layer")
+
+
+def _describe(frame: FrameFormat) -> str:
+    return f"{frame.width}x{frame.height} {frame.subsampling} with {frame.depth} bits"
 
 
 def _notes(headers: StreamHeaders) -> tuple[str, ...]:
