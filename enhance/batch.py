@@ -14,7 +14,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ MEMORY = 2**30
 _MOST_UNDER_WAY = 32
 # Pixels in, pixels out, and the coefficients with the intervals between them, in units of the decoded pixels.
 _BYTES_PER_BYTE = 4
+_ABANDONING = 0.05
 _ENDS_A_BATCH = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -63,7 +64,13 @@ def decode_input(
 
 
 def run_batch(
-    jobs: Sequence[Job], enhance: Enhance, *, decode: Decode = decode_input, write: Write, memory: int = MEMORY
+    jobs: Sequence[Job],
+    enhance: Enhance,
+    *,
+    decode: Decode = decode_input,
+    write: Write,
+    memory: int = MEMORY,
+    abandon: Callable[[], object] | None = None,
 ) -> Generator[Outcome, None, None]:
     """Takes every job from file to file.
 
@@ -73,6 +80,8 @@ def run_batch(
         decode: called in threads with an input's name.
         write: called in threads; must leave no half file behind.
         memory: bytes of pictures that may wait between decoder and writer. A picture above it is worked on alone.
+        abandon: ends what `decode` is waiting for, in all its threads; called, perhaps repeatedly, where the batch is
+            dropped.
 
     Yields:
         one outcome per job, in order. Closing the iterator (or an exception in it, Ctrl-C included) drops what has not
@@ -85,7 +94,7 @@ def run_batch(
     try:
         yield from pipeline.run()
     finally:
-        pipeline.stop()
+        pipeline.stop(abandon)
 
 
 class _Pipeline:
@@ -104,7 +113,8 @@ class _Pipeline:
         while self.waiting or self.decoding or self.writing:
             self._start_decoding()
             if self.decoding:
-                self.writing.append(self._pass_on(self.decoding.popleft()))
+                self.writing.append(self._pass_on(self.decoding[0]))
+                self.decoding.popleft()
             elif self.writing:
                 yield self._finish(self.writing.popleft())
             while self.writing and self.writing[0].is_settled:
@@ -113,9 +123,12 @@ class _Pipeline:
                 yield from (Outcome("not started", job.input, job.output) for job in self.waiting)
                 return
 
-    def stop(self) -> None:
+    def stop(self, abandon: Callable[[], object] | None) -> None:
         for pool in (self.decoders, self.writers):
             pool.shutdown(wait=False, cancel_futures=True)
+        # A decoder may begin with the next of its programs after one was ended.
+        while abandon is not None and wait([item.decoded for item in self.decoding], _ABANDONING).not_done:
+            abandon()
         for pool in (self.decoders, self.writers):
             pool.shutdown(wait=True)
 
@@ -141,9 +154,7 @@ class _Pipeline:
             item.pixels = decoded.height * decoded.width
             item.size = decoded.pixels.nbytes * _BYTES_PER_BYTE
             self.recent_sizes.append(item.size)
-            self.decoding.appendleft(item)  # it still counts while others start beside the network
-            self._start_decoding()
-            self.decoding.popleft()
+            self._start_decoding()  # beside the network; this one still counts
             enhanced = self.enhance(decoded)
             item.record = enhanced.record
             item.written = self.writers.submit(self.write, enhanced, item.job)

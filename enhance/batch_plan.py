@@ -9,7 +9,8 @@ Everything that can be refused is refused here, before any work is done:
 (`os.path` and not `Path` asks what exists: it takes names that are too long for the disk for missing ones.)
 
 Folders are walked in the order of names. Of their files, those are taken that a decoder recognises by their first bytes
-or that carry an extension of a known codec (a text file called .jpg is a failure to report, not a file to pass over);
+or that carry an extension of a known codec (a text file called .jpg is a failure to report, not a file to pass over;
+but .bin and .bit may be anything, there only the first bytes count);
 hidden files and the output folder are not looked at. A file named explicitly is always taken.
 """
 
@@ -28,6 +29,7 @@ from enhance.errors import DecodeError, EnhanceError, OutputError, UsageError
 from enhance.images import EnhancementRecord
 
 STREAM = "-"
+_AMBIGUOUS = {".bin", ".bit"}
 Existing = Literal["refuse", "skip", "replace"]
 Status = Literal["done", "skipped", "failed", "not started"]
 
@@ -191,12 +193,17 @@ def _looks_known(path: str) -> bool:
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):  # a named pipe would block
             return False
-        if Path(path).suffix.lower() in known_extensions():
+        if _has_known_name(path):
             return True
         with Path(path).open("rb") as file:
             return find_decoder(file.read(HEAD_SIZE)) is not None
     except OSError:  # whether it is one of ours shows in its name only; reading it again will tell the reason
-        return Path(path).suffix.lower() in known_extensions()
+        return _has_known_name(path)
+
+
+def _has_known_name(path: str) -> bool:
+    extension = Path(path).suffix.lower()
+    return extension in known_extensions() and extension not in _AMBIGUOUS
 
 
 def _renamed(place: str, extension: str) -> str:

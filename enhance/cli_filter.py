@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from enhance.cli_options import (
+    add_colour_arguments,
     add_decoder_arguments,
     add_machine_arguments,
     add_model_argument,
     add_sampling_arguments,
     chosen_knobs,
+    full_range,
     max_pixels,
 )
 from enhance.codecs.followed_log import FollowedLog
-from enhance.codecs.frames import CHROMA_LOCATIONS, MATRICES, FrameFormat
+from enhance.codecs.frames import FrameFormat
 from enhance.codecs.raw_video import parse_format, parse_size
 from enhance.codecs.vvc_rate import VvcRate
 from enhance.codecs.y4m import Y4MHeader
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     _add_rate_arguments(parser.add_argument_group("how strongly the video was compressed"))
     _add_raw_arguments(parser.add_argument_group("raw frames"))
-    _add_colour_arguments(parser.add_argument_group("colour"))
+    add_colour_arguments(parser.add_argument_group("colour"))
     _add_output_arguments(parser.add_argument_group("output"))
     add_decoder_arguments(parser.add_argument_group("decoder, with -b"))
     add_sampling_arguments(parser.add_argument_group("knobs"))
@@ -68,12 +70,6 @@ def _add_raw_arguments(group: Any) -> None:
     group.add_argument("--size", metavar="WxH", help="in pixels; y4m says it itself")
     group.add_argument("--format", metavar="NAME", help="420 (default), 422, 444, 400, or like yuv420p10le")
     group.add_argument("--depth", type=int, metavar="N", help="bits per sample, 8-16")
-
-
-def _add_colour_arguments(group: Any) -> None:
-    group.add_argument("--matrix", choices=MATRICES, help="default: what the input says, or bt709")
-    group.add_argument("--range", choices=("limited", "full"), help="default: what the input says, or limited")
-    group.add_argument("--chroma-location", choices=CHROMA_LOCATIONS, help="default: what the input says, or center")
 
 
 def _add_output_arguments(group: Any) -> None:
@@ -139,8 +135,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _source(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Video]:
     """What to open. Raises UsageError for values that make no sense."""
-    full_range = None if options.range is None else options.range == "full"
-    colour = Colour(options.matrix, full_range, options.chroma_location)
+    colour = Colour(options.matrix, full_range(options), options.chroma_location)
     rates = None if options.qp is None else _rates(options.qp, options.gop_qp)
     limit = max_pixels(options)
     if options.bitstream is not None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from enhance.cli_options import add_colour_arguments, add_decoder_arguments, check_decoder, chosen_decoders
 from enhance.errors import EnhanceError, one_line
 
 if TYPE_CHECKING:
+    from enhance.codecs.base import Decoder
     from enhance.images import DecodedImage, Metadata
 
 
@@ -17,14 +20,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance info` understands."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="compressed pictures; - reads stdin")
     parser.add_argument("--json", action="store_true", help="one JSON line per file")
+    vvc = parser.add_argument_group("VVC")
+    add_decoder_arguments(vvc)
+    add_colour_arguments(vvc)
 
 
 def main(options: argparse.Namespace) -> int:
     """Prints the facts on stdout. Returns the exit status: 1 if a file could not be read."""
+    check_decoder(options)
+    decoders = chosen_decoders(options)
     failed = 0
     for index, name in enumerate(options.files):
         try:
-            facts = describe_file(name)
+            facts = describe_file(name, decoders)
         except EnhanceError as error:
             failed = error.exit_code
             print(f"enhance: error: {one_line(error)}", file=sys.stderr)
@@ -38,18 +46,19 @@ def main(options: argparse.Namespace) -> int:
     return failed
 
 
-def describe_file(name: str) -> dict[str, Any]:
+def describe_file(name: str, decoders: Sequence[Decoder] | None = None) -> dict[str, Any]:
     """The facts about a file as plain JSON values; decodes it, so that damage shows.
 
     Args:
         name: a path, or "-" for stdin.
+        decoders: as in `enhance.codecs.base.decode`.
 
     Raises:
         DecodeError, UnsupportedImageError: as `enhance.codecs.base.decode`.
     """
     from enhance.batch import decode_input
 
-    decoded = decode_input(name)
+    decoded = decode_input(name, decoders=decoders)
     return {
         "file": decoded.source,
         "codec": decoded.rate.codec,

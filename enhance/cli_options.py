@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enhance.knobs import MODES
+
+if TYPE_CHECKING:
+    from enhance.codecs.base import Decoder
 
 _KNOBS = ("mode", "steps", "perception", "strength", "seed", "tile")
 
@@ -42,6 +45,41 @@ def add_decoder_arguments(group: Any) -> None:
 
     group.add_argument("--decoder", choices=CHOICES, help="default: the first of VTM, vvdec and ffmpeg that is there")
     group.add_argument("--vtm", metavar="PATH", help="VTM's DecoderApp")
+
+
+def add_colour_arguments(group: Any) -> None:
+    """Adds what the values of YCbCr planes stand for; see `ColorSpace`."""
+    from enhance.codecs.frames import CHROMA_LOCATIONS, MATRICES
+
+    group.add_argument("--matrix", choices=MATRICES, help="default: what the input says, or bt709")
+    group.add_argument("--range", choices=("limited", "full"), help="default: what the input says, or limited")
+    group.add_argument("--chroma-location", choices=CHROMA_LOCATIONS, help="default: what the input says, or center")
+
+
+def check_decoder(options: argparse.Namespace) -> None:
+    """Raises UsageError where the decoder that was asked for is not there, before a file shows it."""
+    from enhance.codecs.vvc_decoders import choose_decoder
+
+    if options.decoder is not None or options.vtm is not None:
+        choose_decoder(options.decoder, vtm=options.vtm)
+
+
+def chosen_decoders(options: argparse.Namespace) -> tuple[Decoder, ...]:
+    """The decoders of all codecs, VVC's as the options above say."""
+    from enhance.codecs.base import make_decoders
+
+    return make_decoders(
+        decoder=options.decoder,
+        vtm=options.vtm,
+        matrix=options.matrix,
+        full_range=full_range(options),
+        chroma_location=options.chroma_location,
+    )
+
+
+def full_range(options: argparse.Namespace) -> bool | None:
+    """--range as `ColorSpace` has it; None: it is not given."""
+    return None if options.range is None else bool(options.range == "full")
 
 
 def chosen_knobs(options: argparse.Namespace) -> dict[str, Any]:

@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhance.cli_options import (
+    add_colour_arguments,
+    add_decoder_arguments,
     add_machine_arguments,
     add_model_argument,
     add_sampling_arguments,
+    check_decoder,
+    chosen_decoders,
     chosen_knobs,
     max_pixels,
 )
@@ -45,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     _add_output_arguments(parser.add_argument_group("output"))
     _add_knobs(parser.add_argument_group("knobs"))
+    vvc = parser.add_argument_group("VVC")
+    add_decoder_arguments(vvc)
+    add_colour_arguments(vvc)
     add_machine_arguments(parser.add_argument_group("machine"))
 
 
@@ -68,6 +75,7 @@ def main(options: argparse.Namespace) -> int:
 
     knobs = _knobs(options)
     place = _Place.of(options)
+    check_decoder(options)
     if options.inputs.count(STREAM) and sys.stdin.isatty():
         raise UsageError("stdin is a terminal", hint="pipe a picture into it")
     plan = plan_batch(
@@ -89,14 +97,16 @@ def main(options: argparse.Namespace) -> int:
 
 def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
     from enhance.batch import decode_input, run_batch
+    from enhance.codecs.vvc_process import end_all
     from enhance.enhancer import Enhancer
 
     enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
     _check_models(plan, enhancer)
     reporter.start()
     enhance = partial(enhancer.run, knobs=knobs, depth=place.depth)
-    decode = partial(decode_input, max_pixels=max_pixels(options))
-    with closing(run_batch(plan.jobs, enhance, decode=decode, write=place.write)) as outcomes:
+    decode = partial(decode_input, max_pixels=max_pixels(options), decoders=chosen_decoders(options))
+    batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, abandon=end_all)
+    with closing(batch) as outcomes:
         for outcome in outcomes:
             reporter.tell(outcome)
 

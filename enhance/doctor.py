@@ -6,16 +6,21 @@ import argparse
 import importlib.metadata
 import json
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enhance import __version__
 from enhance.errors import EnhanceError, WeightsError
 
+if TYPE_CHECKING:
+    from enhance.codecs.vvc_decoders import ExternalDecoder
+
+_PATIENCE = 30  # seconds
 _PACKAGES = ("torch", "numpy", "pillow", "jpeglib", "safetensors", "imageio-ffmpeg", "tqdm")
 
 
@@ -73,9 +78,13 @@ def _machine() -> dict[str, Any]:
 
 def _decoders() -> dict[str, Any]:
     from enhance.codecs.base import all_decoders
+    from enhance.codecs.vvc_decoders import VTM, VVDEC, choose_decoder
 
     found = {f"codec {decoder.name}": " ".join(decoder.extensions) for decoder in all_decoders()}
-    return found | {"libjpeg (Pillow)": _or_reason(_libjpeg), "ffmpeg (imageio-ffmpeg)": _or_reason(_ffmpeg)}
+    found |= {"libjpeg (Pillow)": _or_reason(_libjpeg)}
+    found |= {decoder.title: _or_reason(partial(_external, decoder)) for decoder in (VTM, VVDEC)}
+    found |= {"ffmpeg (imageio-ffmpeg)": _or_reason(_ffmpeg)}
+    return found | {"VVC is decoded by": _or_reason(lambda: choose_decoder()[0].title)}
 
 
 def _libjpeg() -> str:
@@ -85,16 +94,37 @@ def _libjpeg() -> str:
     return f"libjpeg-turbo {turbo}" if turbo else f"libjpeg {features.version_codec('jpg')}"
 
 
-def _ffmpeg() -> str:
-    import imageio_ffmpeg
+def _external(decoder: ExternalDecoder) -> str:
+    program = decoder.find()
+    if program is None:
+        return f"not found; looked for: {decoder.places()}"
+    # VTM says its version before it complains about the option.
+    said = _output(program, "--version")
+    version = re.search(r"[Vv]ersion\s+(\S+)", said)
+    return f"{version[1] if version else 'of unknown version'} ({program})"
 
-    program = imageio_ffmpeg.get_ffmpeg_exe()
-    run = subprocess.run([program, "-hide_banner", "-decoders"], capture_output=True, text=True, timeout=30, check=True)
-    vvc = "decodes VVC" if " vvc " in run.stdout else "no VVC decoder"
-    return f"{imageio_ffmpeg.get_ffmpeg_version()}, {vvc} ({program})"
+
+def _ffmpeg() -> str:
+    from enhance.codecs.vvc_decoders import find_ffmpeg
+
+    program = find_ffmpeg()
+    version = _output(program, "-version").split()[2:3] or ["of unknown version"]
+    flags = re.search(r"^ *(V\S{5}) vvc ", _output(program, "-hide_banner", "-decoders"), re.MULTILINE)
+    if flags is None:
+        vvc = "cannot decode VVC"
+    else:
+        vvc = "decodes VVC as an experiment only, too old" if "X" in flags[1] else "decodes VVC"
+    return f"{version[0]}, {vvc} ({program})"
+
+
+def _output(program: Path, *arguments: str) -> str:
+    """What a program prints, stdout first."""
+    run = subprocess.run([program, *arguments], capture_output=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE)
+    return (run.stdout + run.stderr).decode(errors="replace")
 
 
 def _weights() -> dict[str, Any]:
+    from enhance.codecs.base import all_decoders
     from enhance.enhancer import WEIGHTS
     from enhance.models.checkpoint import load_checkpoint
 
@@ -102,9 +132,8 @@ def _weights() -> dict[str, Any]:
         checkpoint = load_checkpoint(path)
         return f"{checkpoint.codec}, {path.stat().st_size / 2**20:.1f} MiB, sha256 {checkpoint.sha256}"
 
-    files = sorted(WEIGHTS.glob("*.safetensors"))
-    if not files:
-        return {str(WEIGHTS): "the package holds no weights (install it again)"}
+    needed = {WEIGHTS / f"{decoder.name}.safetensors" for decoder in all_decoders()}
+    files = sorted(needed.union(WEIGHTS.glob("*.safetensors")))
     return {path.name: _or_reason(partial(check, path)) for path in files}
 
 

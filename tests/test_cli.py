@@ -189,20 +189,44 @@ def test_info_tells_how_a_file_was_compressed(photo_folder: Path, capsys: pytest
     assert "readme.txt" in failure["error"]
 
 
-def test_doctor_checks_the_weights(
-    tmp_path: Path, tiny_model_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("enhance.enhancer.WEIGHTS", tmp_path)
-    assert main(["doctor"]) == 3
-    whole = tmp_path / "jpeg.safetensors"
-    whole.write_bytes(tiny_model_file.read_bytes())
-    capsys.readouterr()
+def test_doctor_checks_the_weights(tiny_weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert "sha256" in report["weights"]["jpeg.safetensors"]
+    assert all("sha256" in report["weights"][f"{codec}.safetensors"] for codec in ("jpeg", "vvc"))
     assert report["versions"]["torch"] and report["decoders"]["libjpeg (Pillow)"]
-    whole.write_bytes(whole.read_bytes()[:1000])
+    damaged = tiny_weights / "vvc.safetensors"
+    content = damaged.read_bytes()
+    damaged.unlink()
     assert main(["doctor"]) == 3
+    assert "vvc.safetensors" in capsys.readouterr().err
+    damaged.write_bytes(content[:1000])
+    assert main(["doctor"]) == 3
+
+
+def test_doctor_tells_the_decoders_of_vvc_and_where_they_were_looked_for(
+    tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def decoders() -> dict[str, str]:
+        assert main(["doctor", "--json"]) == 0
+        found: dict[str, str] = json.loads(capsys.readouterr().out)["decoders"]
+        return found
+
+    for variable in ("ENHANCE_VTM", "ENHANCE_VVDEC", "ENHANCE_VVC_DECODER"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    bare = decoders()
+    assert "not found" in bare["vvdecapp"] and "on the PATH" in bare["vvdecapp"]
+    assert "decodes VVC" in bare["ffmpeg (imageio-ffmpeg)"]
+    program = tmp_path / "DecoderApp"
+    program.write_text("#!/bin/sh\necho 'VVCSoftware: VTM Decoder Version 23.13 [Linux]'\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("ENHANCE_VTM", str(program))
+    with_vtm = decoders()
+    assert with_vtm["VTM's DecoderApp"] == f"23.13 ({program})"
+    assert "VTM" in with_vtm["VVC is decoded by"]
+    monkeypatch.setenv("ENHANCE_VTM", str(tmp_path / "none"))
+    wrong = decoders()
+    assert "ENHANCE_VTM" in wrong["VTM's DecoderApp"] and "ENHANCE_VTM" in wrong["VVC is decoded by"]
 
 
 @pytest.mark.parametrize(

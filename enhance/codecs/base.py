@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, Protocol, Union
+from typing import Any, BinaryIO, Protocol, Union
 
 from enhance.codecs.formats import describe_format
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
@@ -52,13 +52,22 @@ class Decoder(Protocol):
         """
 
 
-@lru_cache(maxsize=1)
-def all_decoders() -> tuple[Decoder, ...]:
-    """The decoders, in the order in which they are asked. A new codec is one more line here."""
+def make_decoders(**vvc: Any) -> tuple[Decoder, ...]:
+    """The decoders, in the order in which they are asked. A new codec is one more line here.
+
+    Args:
+        **vvc: of `VvcDecoder`: which external decoder to use, and where it is.
+    """
     from enhance.codecs.jpeg import JpegDecoder
     from enhance.codecs.vvc import VvcDecoder
 
-    return (JpegDecoder(), VvcDecoder())
+    return JpegDecoder(), VvcDecoder(**vvc)
+
+
+@lru_cache(maxsize=1)
+def all_decoders() -> tuple[Decoder, ...]:
+    """The decoders as they are where nobody asks for another choice."""
+    return make_decoders()
 
 
 def known_extensions() -> tuple[str, ...]:
@@ -91,7 +100,7 @@ def decode(
         source: the file's bytes, its path, or an open binary file (read from where it stands to its end).
         source_name: the name to use in messages; by default the path, or the file object's name.
         max_pixels: refuse pictures with more pixels than this.
-        decoders: those to ask, in this order; `all_decoders()` by default.
+        decoders: those to ask, in this order, from `make_decoders` for example; `all_decoders()` by default.
 
     Raises:
         DecodeError: it cannot be read, is empty, damaged or truncated.

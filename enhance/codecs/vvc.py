@@ -9,6 +9,7 @@ import numpy as np
 
 from enhance.codecs.base import DEFAULT_MAX_PIXELS
 from enhance.codecs.color import yuv_to_rgb
+from enhance.codecs.frames import ChromaLocation, Matrix
 from enhance.codecs.vvc_sniff import is_vvc
 from enhance.codecs.vvc_stream import PATIENCE, VvcPicture, VvcStream, open_vvc
 from enhance.images import DecodedImage
@@ -20,7 +21,7 @@ class VvcDecoder:
     """Decodes the first picture of a VVC stream.
 
     Args:
-        decoder, vtm, time_limit, patience: as in `open_vvc`.
+        decoder, vtm, time_limit, patience, matrix, full_range, chroma_location: as in `open_vvc`.
     """
 
     name = "vvc"
@@ -33,12 +34,18 @@ class VvcDecoder:
         vtm: str | os.PathLike[str] | None = None,
         time_limit: float | None = None,
         patience: float = PATIENCE,
+        matrix: Matrix | None = None,
+        full_range: bool | None = None,
+        chroma_location: ChromaLocation | None = None,
     ) -> None:
         self._options: dict[str, Any] = {
             "decoder": decoder,
             "vtm": vtm,
             "time_limit": time_limit,
             "patience": patience,
+            "matrix": matrix,
+            "full_range": full_range,
+            "chroma_location": chroma_location,
         }
 
     def sniff(self, head: bytes) -> bool:
