@@ -3,6 +3,7 @@
     import enhance
     better = enhance.enhance("photo.jpg")       # a PIL image
     better.save("photo.png")
+    enhance.enhance("still.266", output="still.png", depth=16)
 
 Everything is imported on first use, so that `import enhance` costs next to nothing.
 """
@@ -13,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from enhance.codecs.base import decode
+    from enhance.codecs.base import decode, make_decoders
     from enhance.enhancer import Enhanced, Enhancer, enhance
     from enhance.errors import (
         DecodeError,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "enhance.codecs.base": ("decode",),
+    "enhance.codecs.base": ("decode", "make_decoders"),
     "enhance.enhancer": ("Enhanced", "Enhancer", "enhance"),
     "enhance.errors": (
         "DecodeError", "DeviceError", "EnhanceError", "OutputError", "UnsupportedImageError", "UsageError",
@@ -44,7 +45,7 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "DecodeError", "DecodedImage", "DeviceError", "EnhanceError", "Enhanced", "EnhancedImage", "EnhancementRecord",
     "Enhancer", "Knobs", "Metadata", "OutputError", "UnsupportedImageError", "UsageError", "WeightsError",
-    "__version__", "decode", "enhance",
+    "__version__", "decode", "enhance", "make_decoders",
 ]  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def _top_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="enhance",
         usage="enhance COMMAND ... (enhance COMMAND --help shows its options)",
-        description="Makes decoded JPEG pictures look like their originals again.",
+        description="Makes decoded JPEG and VVC pictures look like their originals again.",
         epilog=f"commands:\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

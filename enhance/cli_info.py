@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance info` understands."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="compressed pictures; - reads stdin")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="JPEG and VVC files; - reads stdin")
     parser.add_argument("--json", action="store_true", help="one JSON line per file")
     vvc = parser.add_argument_group("VVC")
     add_decoder_arguments(vvc)

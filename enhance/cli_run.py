@@ -1,4 +1,4 @@
-"""Enhances files and folders.
+"""Enhances JPEG and VVC stills: files and folders.
 
 Here a call's options become a plan, knobs and a place for the results; `enhance.batch` does the work.
 """
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance run` understands."""
-    parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, patterns; - reads stdin")
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="JPEG and VVC files, folders, patterns; - reads stdin")
     parser.add_argument("-o", "--output", metavar="OUT", help="a folder, or for one input a picture; - is stdout")
     parser.add_argument("-r", "--recursive", action="store_true", help="take subfolders too, and mirror the tree")
     present = parser.add_mutually_exclusive_group()

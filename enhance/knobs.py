@@ -87,8 +87,9 @@ class Knobs:
     """What a user can choose for one image. None: the default of the mode, or of the file.
 
     Attributes:
-        quality: JPEG quality factor 1-100 that replaces the file's own tables (re-saved files).
-        qp: VVC quantisation parameter 0-63 that replaces the stream's own.
+        quality: JPEG quality factor 1-100 that replaces the file's own tables (re-saved files), or that pixels without
+            their file were coded with.
+        qp: VVC quantisation parameter 0-63, likewise; fractions are meaningful.
         mode: preset for steps and perception; "fidelity" unless steps or perception ask for samples.
         steps: network evaluations, 1-1000.
         perception: 0 (fidelity) to 1 (sample).

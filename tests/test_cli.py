@@ -302,7 +302,7 @@ def test_import_and_help_are_quick() -> None:
     assert seconds("import sys; from enhance.cli import main; sys.exit(main(['--help']))") - bare < 0.3
 
 
-@pytest.mark.parametrize("name", ["run", "eval", "train", "info", "doctor"])
+@pytest.mark.parametrize("name", ["run", "filter", "eval", "train", "info", "doctor"])
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     assert f"usage: enhance {name}" in capsys.readouterr().out

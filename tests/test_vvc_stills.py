@@ -23,7 +23,6 @@ from skimage import data
 
 import enhance
 from enhance.cli import main
-from enhance.codecs.base import make_decoders
 from enhance.codecs.vvc_decoders import VTM
 from enhance.codecs.vvc_encoding import encode_vvc
 from enhance.enhancer import Enhancer
@@ -301,10 +300,10 @@ def test_the_python_api(stream: bytes, tmp_path: Path, read_deep: ReadDeep) -> N
 
 
 def test_the_decoder_can_be_chosen_in_python(stream: bytes, tmp_path: Path) -> None:
-    decoded = enhance.decode(stream, decoders=make_decoders(decoder="ffmpeg"))
+    decoded = enhance.decode(stream, decoders=enhance.make_decoders(decoder="ffmpeg"))
     assert decoded.details["decoder"] == "ffmpeg"
     with pytest.raises(UsageError):
-        enhance.decode(stream, decoders=make_decoders(vtm=tmp_path / "none"))
+        enhance.decode(stream, decoders=enhance.make_decoders(vtm=tmp_path / "none"))
 
 
 def test_a_stream_above_the_limit_is_refused(stream: bytes) -> None:

@@ -56,7 +56,8 @@ def make_decoders(**vvc: Any) -> tuple[Decoder, ...]:
     """The decoders, in the order in which they are asked. A new codec is one more line here.
 
     Args:
-        **vvc: of `VvcDecoder`: which external decoder to use, and where it is.
+        **vvc: options of `VvcDecoder`: `decoder` ("vtm", "vvdec", "ffmpeg" or "auto"), `vtm` (path of its DecoderApp),
+            `matrix`, `full_range`, `chroma_location` (in place of what the stream says), `time_limit`, `patience`.
     """
     from enhance.codecs.jpeg import JpegDecoder
     from enhance.codecs.vvc import VvcDecoder
