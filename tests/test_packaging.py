@@ -19,7 +19,13 @@ import enhance
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "enhance"
 # Import name: distribution name, where they differ.
-DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image", "imageio_ffmpeg": "imageio-ffmpeg", "cv2": "opencv-python"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "imageio_ffmpeg": "imageio-ffmpeg",
+    "cv2": "opencv-python",
+    "pytorch_msssim": "pytorch-msssim",
+}
 
 
 @pytest.fixture(scope="module")
