@@ -84,11 +84,11 @@ def _add_output_arguments(group: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Does what was asked for. Returns the exit status."""
-    from enhance.enhancer import Enhancer
-
     knobs = Knobs(**chosen_knobs(options))
     _check(options)
     with prints_on_stderr() as stdout, ExitStack() as stack:
+        from enhance.enhancer import Enhancer
+
         source = _source(options, stack)
         enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
         enhancer.checkpoint("vvc")  # a missing model shows before anything waits for the other end of a pipe
@@ -217,6 +217,6 @@ class _Report:
             return
         for note in self._notes:
             print(f"enhance: note: {one_line(note)}", file=sys.stderr)
-        seconds = time.monotonic() - self._began
+        seconds = max(time.monotonic() - self._began, 1e-9)
         frames = f"{self._count} frame{'s' * (self._count != 1)}"
         print(f"enhance: {frames} in {seconds:.1f} s ({self._count / seconds:.2f} per second)", file=sys.stderr)

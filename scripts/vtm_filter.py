@@ -75,6 +75,8 @@ def _writes_raw(options: list[str]) -> bool:
 
 def run(arguments: list[str]) -> int:
     """Does what DecoderApp would, and enhances. Returns the exit status."""
+    if {"-h", "--help"} & set(arguments):
+        print(__doc__)
     try:
         options, left_out = translate(arguments)
     except _Refused as refused:

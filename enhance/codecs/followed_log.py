@@ -8,7 +8,7 @@ import stat
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from enhance.codecs.frames import Planes
@@ -35,6 +35,9 @@ class FollowedLog:
     Args:
         place: path of the log (a file that grows, a complete one, or a FIFO), or the number of an open descriptor.
         patience: seconds to wait for what it says about a picture.
+
+    Raises:
+        DecodeError: the log cannot be read. One that is not there yet is opened later.
     """
 
     def __init__(self, place: str | int, *, patience: float = PATIENCE) -> None:
@@ -43,10 +46,12 @@ class FollowedLog:
         self.ended = False
         self._place = place
         self._descriptor: int | None = None
-        self._is_file = False
         self._pictures = PictureLog()
         self._rest = b""
         self._last_growth = time.monotonic()
+        # At once, and not with the first frame: a program that prints into a FIFO waits until somebody opens it.
+        with self._errors(), suppress(FileNotFoundError):
+            self._descriptor = self._open()
 
     def pop(self, *, seconds: float = 0.0) -> VvcRate | None:
         """The rate of the next picture in output order.
@@ -104,20 +109,24 @@ class FollowedLog:
 
     def _read(self) -> None:
         """Takes what has been written since the last time, without waiting for more."""
-        try:
+        with self._errors():
             while not self.ended and (piece := self._read_piece()) is not None:
                 self._last_growth = time.monotonic()
                 self._feed(piece)
-        except OSError as error:
-            reason = f"the log cannot be read: {error.strerror}"
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, OverflowError) as error:  # a null character in the path, a number beyond any
+            reason = f"the log cannot be read: {getattr(error, 'strerror', None) or error}"
             raise DecodeError(reason, source=self.source, hint="check --vtm-log") from error
 
     def _read_piece(self) -> bytes | None:
         """None: nothing new yet. An empty piece: a pipe's end."""
         if self._descriptor is None:
             self._descriptor = self._open()
-            self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-        if self._is_file:
+        if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             return os.read(self._descriptor, 1 << 16) or None
         if not select.select([self._descriptor], [], [], 0)[0]:
             return None

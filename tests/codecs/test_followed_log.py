@@ -102,13 +102,26 @@ def test_a_log_that_comes_late(tmp_path: Path) -> None:
 
 
 def test_a_fifo(tmp_path: Path) -> None:
+    """A program that prints into it gives no frame before somebody has opened the log."""
     path = tmp_path / "log"
     os.mkfifo(path)
-    thread = threading.Thread(target=lambda: path.write_bytes(LOG))
+    thread = threading.Thread(target=lambda: path.write_bytes(LOG), daemon=True)
+    thread.start()
+
+    def source() -> Iterator[Planes]:
+        thread.join(10)
+        assert not thread.is_alive()
+        yield from frames()
+
     with FollowedLog(str(path), patience=10) as log:
-        thread.start()
-        assert followed(log, frames(), read_ahead=16) == IN_ORDER
-    thread.join()
+        assert followed(log, source(), read_ahead=16) == IN_ORDER
+
+
+def test_a_log_that_is_not_there_yet(tmp_path: Path) -> None:
+    path = tmp_path / "vtm.log"
+    with FollowedLog(str(path), patience=10) as log:
+        path.write_bytes(LOG + END)
+        assert followed(log, frames()) == IN_ORDER
 
 
 def test_waiting_frames_are_bounded() -> None:
@@ -179,8 +192,9 @@ def test_a_log_that_cannot_be_read(tmp_path: Path) -> None:
     with FollowedLog(str(tmp_path / "missing.log")) as log, pytest.raises(DecodeError, match="No such file") as caught:
         followed(log, frames())
     assert caught.value.source == str(tmp_path / "missing.log")
-    with FollowedLog(999_999) as log, pytest.raises(DecodeError, match="Bad file descriptor"):
-        followed(log, frames())
+    for place, phrase in ((999_999, "Bad file descriptor"), (10**12, "int"), (str(tmp_path), "directory")):
+        with pytest.raises(DecodeError, match=phrase), FollowedLog(place) as log:
+            followed(log, frames())
 
 
 def test_a_video_without_frames_waits_for_nothing(tmp_path: Path) -> None:
