@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -41,3 +43,21 @@ def squeeze_features() -> tuple[list[nn.Module], dict[int, int]]:
         _Fire(256, 48, 192), _Fire(384, 48, 192), _Fire(384, 64, 256), _Fire(512, 64, 256),
     ]  # fmt: skip
     return layers, {1: 64, 4: 128, 7: 256, 9: 384, 10: 384, 11: 512, 12: 512}
+
+
+def vgg_features(pool: Callable[[int], nn.Module]) -> tuple[list[nn.Module], dict[int, int]]:
+    """VGG-16's convolutions as in torchvision up to the last ReLU, and the taps: {layer index: channels}.
+
+    Args:
+        pool: makes what stands in the place of max pooling, for a number of channels.
+    """
+    layers: list[nn.Module] = []
+    taps, c_in = {}, 3
+    for channels, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        if layers:
+            layers.append(pool(c_in))
+        for _ in range(depth):
+            layers += [nn.Conv2d(c_in, channels, 3, padding=1), nn.ReLU()]
+            c_in = channels
+        taps[len(layers) - 1] = channels
+    return layers, taps

@@ -121,12 +121,12 @@ def _settings(args: argparse.Namespace) -> dict[str, Knobs]:
 def _metrics(args: argparse.Namespace) -> dict[str, Metric]:
     """PSNR, PSNR-B, SSIM, and LPIPS: which may be missing unless it was asked for."""
     from enhance.evaluation.measuring import standard_metrics
-    from enhance.evaluation.metrics import PerceptualDistance
+    from enhance.evaluation.perceptual import LpipsDistance
 
     metrics = standard_metrics()
     if args.lpips != "none":
         try:
-            metrics["lpips"] = PerceptualDistance(args.lpips or "alex", args.metrics_dir)
+            metrics["lpips"] = LpipsDistance(args.lpips or "alex", args.metrics_dir)
         except WeightsError as error:
             if args.lpips is not None or args.metrics_dir is not None:
                 raise

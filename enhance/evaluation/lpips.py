@@ -10,20 +10,20 @@ with w_l >= 0 fitted to human judgements. Lower is better; 0 means equal. The we
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from enhance.errors import UsageError, WeightsError
+from enhance.errors import UsageError
 from enhance.evaluation.backbones import alex_features, squeeze_features
+from enhance.evaluation.weight_files import Place, load_weights
 
 Backbone = Literal["alex", "squeeze"]
-WEIGHTS_VARIABLE = "ENHANCE_METRICS_DIR"
 MIN_SIDE = 32
 """Smallest height and width in pixels for which every tap of both backbones has at least one position."""
+
+_TORCHVISION = {"alex": "alexnet-owt-*.pth", "squeeze": "squeezenet1_1-*.pth"}
 
 # Keeps the normalisation's gradient finite (at most 1e5) where all features are zero; features are of order one.
 _EPSILON = 1e-10
@@ -39,29 +39,6 @@ class _Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.model(x)
         return out
-
-
-def find_weights(backbone: Backbone = "alex", path: str | os.PathLike[str] | None = None) -> Path:
-    """Where the weight file of a backbone is.
-
-    Args:
-        backbone: "alex" or "squeeze".
-        path: the safetensors file, or a folder with `lpips_<backbone>.safetensors`; None: the folder named by the
-            environment variable ENHANCE_METRICS_DIR.
-
-    Raises:
-        WeightsError: nothing was named, or there is no such file.
-    """
-    hint = f"set {WEIGHTS_VARIABLE} to a folder that holds lpips_{backbone}.safetensors"
-    place = path or os.environ.get(WEIGHTS_VARIABLE)
-    if not place:
-        raise WeightsError("LPIPS needs weights, which do not ship with this package", hint=hint)
-    file = Path(place)
-    if file.is_dir():
-        file = file / f"lpips_{backbone}.safetensors"
-    if not file.is_file():
-        raise WeightsError("there are no LPIPS weights here", source=str(file), hint=hint)
-    return file
 
 
 class LPIPS(nn.Module):
@@ -88,22 +65,21 @@ class LPIPS(nn.Module):
         self.requires_grad_(False).eval()
 
     @classmethod
-    def load(cls, backbone: Backbone = "alex", path: str | os.PathLike[str] | None = None) -> LPIPS:
-        """A module with its weights (see `find_weights` for where they are looked for).
+    def load(cls, backbone: Backbone = "alex", place: Place = None) -> LPIPS:
+        """A module with its weights: `lpips_<backbone>.safetensors`, or the two published files.
+
+        These are torchvision's backbone and the heads of the LPIPS repository (`weights/v0.1/<backbone>.pth`).
+
+        Args:
+            backbone: "alex" or "squeeze".
+            place: see `weight_files.Place`.
 
         Raises:
-            WeightsError: the weight file is missing, damaged, or of another backbone.
+            WeightsError: the weights are missing, damaged, or of another backbone.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         metric = cls(backbone)
-        file = find_weights(backbone, path)
-        try:
-            metric.load_state_dict(load_file(file))
-        except (SafetensorError, OSError, RuntimeError) as error:
-            reason = f"these are not LPIPS weights for {backbone!r}: {str(error).splitlines()[0]}"
-            raise WeightsError(reason, source=str(file)) from error
+        choices = [[f"lpips_{backbone}.safetensors"], [_TORCHVISION[backbone], f"{backbone}.pth"]]
+        load_weights(metric, f"LPIPS ({backbone})", choices, place)
         return metric
 
     def _tapped(self, x: Tensor) -> list[Tensor]:

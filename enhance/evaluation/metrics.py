@@ -7,16 +7,12 @@ integers are rounded and clipped to 8 bits first: this is the picture that a use
 from __future__ import annotations
 
 import math
-import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from enhance.errors import UsageError
-
-if TYPE_CHECKING:
-    from enhance.evaluation.lpips import LPIPS, Backbone
 
 Pixels = npt.NDArray[Any]
 
@@ -30,7 +26,7 @@ def to_uint8(pixels: Pixels) -> npt.NDArray[np.uint8]:
     return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def _pair(original: Pixels, measured: Pixels) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def pair(original: Pixels, measured: Pixels) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Both pictures in 8 bits. Raises UsageError where they cannot be compared."""
     if original.shape != measured.shape:
         raise UsageError(f"pictures of different shapes cannot be compared: {original.shape} and {measured.shape}")
@@ -45,7 +41,7 @@ def _decibels(squared_error: float) -> float:
 
 def mse(original: Pixels, measured: Pixels) -> float:
     """Mean squared error over all channels, in squared 8-bit steps. Raises UsageError as `psnr`."""
-    x, y = _pair(original, measured)
+    x, y = pair(original, measured)
     return float(np.mean(np.square(x.astype(np.float64) - y)))
 
 
@@ -60,7 +56,22 @@ def psnr(original: Pixels, measured: Pixels) -> float:
 
 def luma(rgb: Pixels) -> npt.NDArray[np.float64]:
     """[H, W] luma of an 8-bit RGB picture (BT.601, 16-235), rounded to integers; gray comes back as it is."""
-    return rgb.astype(np.float64) if rgb.ndim == 2 else np.rint(rgb @ _LUMA_WEIGHTS + 16)
+    return np.rint(_exact_luma(rgb))
+
+
+def _exact_luma(rgb: Pixels) -> npt.NDArray[np.float64]:
+    luma: npt.NDArray[np.float64] = rgb.astype(np.float64) if rgb.ndim == 2 else rgb @ _LUMA_WEIGHTS + 16
+    return luma
+
+
+def psnr_y(original: Pixels, measured: Pixels) -> float:
+    """PSNR of luma (BT.601, 16-235, not rounded) in dB, with 255 as the peak: what papers on restoration call PSNR-Y.
+
+    Raises:
+        UsageError: as `psnr`.
+    """
+    x, y = pair(original, measured)
+    return _decibels(float(np.mean(np.square(_exact_luma(x) - _exact_luma(y)))))
 
 
 def _edge_differences(plane: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:
@@ -103,7 +114,7 @@ def psnr_b(original: Pixels, measured: Pixels) -> float:
     Raises:
         UsageError: as `psnr`.
     """
-    _, y = _pair(original, measured)
+    _, y = pair(original, measured)
     return _decibels(mse(original, measured) + blocking_effect(luma(y)))
 
 
@@ -116,7 +127,7 @@ def ssim(original: Pixels, measured: Pixels) -> float:
     Raises:
         UsageError: as `psnr`, or scikit-image is not installed.
     """
-    x, y = _pair(original, measured)
+    x, y = pair(original, measured)
     try:
         from skimage import metrics
     except ImportError as error:
@@ -127,32 +138,24 @@ def ssim(original: Pixels, measured: Pixels) -> float:
     return float(similarity(x, y, data_range=255, channel_axis=-1 if x.ndim == 3 else None))
 
 
-class PerceptualDistance:
-    """LPIPS between numpy pictures; the network is loaded once.
+def ms_ssim(original: Pixels, measured: Pixels) -> float:
+    """Multi-scale structural similarity, mean over channels: five scales, Gaussian windows of 11x11 pixels.
 
-    Args:
-        backbone: "alex" or "squeeze".
-        weights: safetensors file or its folder; None: the folder in ENHANCE_METRICS_DIR.
+    Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment", Asilomar 2003, as
+    pytorch-msssim computes it. NaN for pictures with a side below 161, which have no place for the coarsest window.
 
     Raises:
-        WeightsError: the weights are missing or damaged.
+        UsageError: as `psnr`, or pytorch-msssim is not installed.
     """
+    x, y = pair(original, measured)
+    try:
+        import pytorch_msssim
+    except ImportError as error:
+        raise UsageError("MS-SSIM needs pytorch-msssim", hint="pip install 'enhance[eval]'") from error
+    if min(x.shape[:2]) < 161:
+        return math.nan
+    import torch
 
-    def __init__(self, backbone: Backbone = "alex", weights: str | os.PathLike[str] | None = None) -> None:
-        from enhance.evaluation.lpips import LPIPS
-
-        self._network: LPIPS = LPIPS.load(backbone, weights)
-
-    def __call__(self, original: Pixels, measured: Pixels) -> float:
-        """LPIPS of two pictures, gray taken as RGB; NaN with a side below 32 pixels. Raises UsageError as `psnr`."""
-        import torch
-
-        from enhance.evaluation.lpips import MIN_SIDE
-
-        x, y = _pair(original, measured)
-        if min(x.shape[:2]) < MIN_SIDE:
-            return math.nan
-        rgb = [np.stack([image] * 3, axis=2) if image.ndim == 2 else image for image in (x, y)]
-        with torch.inference_mode():
-            batches = [torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1) for image in rgb]
-            return float(self._network(*batches))
+    batches = [torch.from_numpy(image.reshape(1, *image.shape[:2], -1)).movedim(3, 1).float() for image in (x, y)]
+    with torch.inference_mode():
+        return float(pytorch_msssim.ms_ssim(*batches, data_range=255))

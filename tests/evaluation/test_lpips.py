@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from enhance.errors import UsageError, WeightsError
-from enhance.evaluation.lpips import LPIPS, Backbone, find_weights
+from enhance.evaluation.lpips import LPIPS, Backbone
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 METRICS = SHARED / "metrics"
@@ -71,6 +71,7 @@ def test_each_picture_of_a_batch_is_measured_alone(backbone: Backbone) -> None:
 
 def test_missing_weights_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ENHANCE_METRICS_DIR", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(WeightsError, match="ENHANCE_METRICS_DIR"):
         LPIPS.load("alex")
     monkeypatch.setenv("ENHANCE_METRICS_DIR", str(tmp_path))
@@ -81,12 +82,34 @@ def test_missing_weights_are_explained(tmp_path: Path, monkeypatch: pytest.Monke
 def test_weights_of_another_backbone_or_garbage_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "lpips_alex.safetensors"
     save_file(LPIPS("squeeze").state_dict(), file)
-    assert find_weights("alex", tmp_path) == file
-    with pytest.raises(WeightsError, match="not LPIPS weights for 'alex'"):
-        LPIPS.load("alex", file)
+    with pytest.raises(WeightsError, match=r"lpips_alex.*not LPIPS \(alex\) weights"):
+        LPIPS.load("alex", tmp_path)
     file.write_bytes(b"garbage")
-    with pytest.raises(WeightsError, match="not LPIPS weights"):
+    with pytest.raises(WeightsError, match="not LPIPS"):
         LPIPS.load("alex", file)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "published"), [("alex", "alexnet-owt-7be5be79.pth"), ("squeeze", "squeezenet1_1-b8a52dc0.pth")]
+)
+def test_the_two_published_files_serve_as_well(
+    backbone: Backbone, published: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchvision's file among its downloads, with a classifier that is not needed, and the heads in the folder."""
+    torch.manual_seed(0)
+    metric = LPIPS(backbone)
+    state = metric.state_dict()
+    downloads, folder = tmp_path / "home" / "hub" / "checkpoints", tmp_path / "metrics"
+    downloads.mkdir(parents=True)
+    folder.mkdir()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    convolutions = {name: tensor for name, tensor in state.items() if name.startswith("features.")}
+    torch.save({**convolutions, "classifier.1.weight": torch.zeros(2)}, downloads / published)
+    with pytest.raises(WeightsError, match=rf"{backbone}\.pth"):
+        LPIPS.load(backbone, folder)
+    torch.save({name: state[name] for name in state.keys() - convolutions.keys()}, folder / f"{backbone}.pth")
+    x, y = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    torch.testing.assert_close(LPIPS.load(backbone, folder)(x, y), metric(x, y))
 
 
 def test_weights_round_trip_through_a_file(tmp_path: Path) -> None:

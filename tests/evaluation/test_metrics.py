@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data, metrics
 
-from enhance.errors import UsageError, WeightsError
+from enhance.errors import UsageError
 from enhance.evaluation.metrics import (
-    PerceptualDistance,
     Pixels,
     blocking_effect,
     luma,
+    ms_ssim,
     psnr,
     psnr_b,
+    psnr_y,
     ssim,
     to_uint8,
 )
@@ -110,7 +111,7 @@ def test_luma_is_the_limited_range_one() -> None:
     assert luma(primaries).tolist() == [[16, 235, 81]]
 
 
-@pytest.mark.parametrize("metric", [psnr, psnr_b, ssim])
+@pytest.mark.parametrize("metric", [psnr, psnr_y, psnr_b, ssim, ms_ssim])
 def test_shapes_that_cannot_be_compared(metric: object) -> None:
     assert callable(metric)
     with pytest.raises(UsageError, match="different shapes"):
@@ -119,21 +120,47 @@ def test_shapes_that_cannot_be_compared(metric: object) -> None:
         metric(np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 4), np.uint8))
 
 
-def test_lpips_without_weights_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ENHANCE_METRICS_DIR", raising=False)
-    with pytest.raises(WeightsError, match="ENHANCE_METRICS_DIR"):
-        PerceptualDistance()
+@given(red=st.integers(0, 50), green=st.integers(0, 50), blue=st.integers(0, 50))
+@settings(max_examples=20, deadline=None)
+def test_psnr_y_of_a_constant_offset(red: int, green: int, blue: int) -> None:
+    x = np.full((9, 11, 3), 120, np.uint8)
+    step = (65.481 * red + 128.553 * green + 24.966 * blue) / 255
+    expected = 20 * math.log10(255 / step) if step else math.inf
+    assert psnr_y(x, x + np.array([red, green, blue], np.uint8)) == pytest.approx(expected)
+    assert psnr_y(x[..., 0], x[..., 0] + np.uint8(10)) == pytest.approx(20 * math.log10(255 / 10))
 
 
-@pytest.mark.skipif(not (SHARED / "metrics").exists(), reason="no LPIPS weights here")
-def test_lpips_of_arrays(photo: Pixels) -> None:
-    distance = PerceptualDistance("alex", SHARED / "metrics")
-    gray = photo[..., 0]
-    as_rgb = np.stack([gray] * 3, axis=2)
-    assert distance(photo, photo) == 0
-    assert 0.1 < distance(photo, coded(photo, 10)) < distance(photo, coded(photo, 3)) < 1
-    assert distance(gray, coded(gray, 10)) == distance(as_rgb, np.stack([coded(gray, 10)] * 3, axis=2))
-    assert math.isnan(distance(photo[:31], photo[:31]))
+def multiscale_similarity(x: Pixels, y: Pixels) -> float:
+    """Wang et al. 2003, equation 7, of one channel, with scikit-image's windows and plain averages of 2x2 pixels."""
+    weights, total = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), 1.0
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    taps = np.exp(-np.square(np.arange(11) - 5.0) / (2 * 1.5**2))
+    window = np.outer(taps, taps) / taps.sum() ** 2
+
+    def local(plane: Pixels) -> Pixels:
+        views = np.lib.stride_tricks.sliding_window_view(plane, (11, 11))
+        return np.asarray(np.einsum("ijkl,kl->ij", views, window))
+
+    for scale, weight in enumerate(weights):
+        mean_x, mean_y = local(x), local(y)
+        variances = local(x * x) - mean_x**2 + local(y * y) - mean_y**2
+        similarity = (2 * (local(x * y) - mean_x * mean_y) + c2) / (variances + c2)
+        if scale == 4:
+            similarity *= (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+        total *= max(similarity.mean(), 0) ** weight
+        x, y = (plane.reshape(len(plane) // 2, 2, -1, 2).mean(axis=(1, 3)) for plane in (x, y))
+    return total
+
+
+def test_ms_ssim_against_its_formula() -> None:
+    photo = np.asarray(astronaut()[100:292, 40:264])
+    y = coded(photo, 10)
+    expected = np.mean([multiscale_similarity(photo[..., c] * 1.0, y[..., c] * 1.0) for c in range(3)])
+    assert ms_ssim(photo, y) == pytest.approx(expected, abs=1e-4)
+    assert ms_ssim(photo, photo) == pytest.approx(1)
+    gray, gray_y = photo[..., 1], y[..., 1]
+    assert ms_ssim(gray, gray_y) == pytest.approx(multiscale_similarity(gray * 1.0, gray_y * 1.0), abs=1e-4)
+    assert math.isnan(ms_ssim(photo[:160], photo[:160]))
 
 
 @pytest.mark.skipif(not (SHARED / "live1").exists(), reason="no LIVE1 images here")
