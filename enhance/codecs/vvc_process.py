@@ -35,7 +35,7 @@ _CONSEQUENCE = re.compile(
     r"Terminating thread|Nothing was written|Could not open encoder before EOF|Task finished|ERROR CONDITION"
 )
 # ffmpeg's names for its parts; the place in the source that VTM and vvdecapp name.
-_PLACE = re.compile(r"\[[^\]]*@ 0x[0-9a-f]+\] ?|ERROR: In function \".*\" in \S+:\d+: ")
+_PLACE = re.compile(r"\[[^\]]*@ 0x[0-9a-f]+\] ?|ERROR: In function \".*\" in .*?:\d+: ")
 
 _running: WeakSet[subprocess.Popen[bytes]] = WeakSet()
 
