@@ -143,7 +143,7 @@ def test_a_decoder_that_never_writes_into_the_fifo(fifo: Path, program: str) -> 
 )
 def test_a_decoder_that_hangs_is_ended(fifo: Path, program: str) -> None:
     begun = time.monotonic()
-    with start(program, fifo=fifo, patience=0.4) as process, pytest.raises(DecoderTimeout, match="nothing for 0[.]4 s"):
+    with start(program, fifo=fifo, patience=0.4) as process, pytest.raises(DecoderTimeout, match="has done nothing"):
         process.frames.read()
         process.finish()
     assert time.monotonic() - begun < 15
