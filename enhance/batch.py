@@ -12,9 +12,10 @@ import errno
 import logging
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ MEMORY = 2**30
 _MOST_UNDER_WAY = 32
 # Pixels in, pixels out, and the coefficients with the intervals between them, in units of the decoded pixels.
 _BYTES_PER_BYTE = 4
-_ABANDONING = 0.05
+_ABANDONING = 0.05  # seconds
 _ENDS_A_BATCH = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -127,8 +128,9 @@ class _Pipeline:
         for pool in (self.decoders, self.writers):
             pool.shutdown(wait=False, cancel_futures=True)
         # A decoder may begin with the next of its programs after one was ended.
-        while abandon is not None and wait([item.decoded for item in self.decoding], _ABANDONING).not_done:
+        while abandon is not None and not all(item.decoded.done() for item in self.decoding):
             abandon()
+            time.sleep(_ABANDONING)
         for pool in (self.decoders, self.writers):
             pool.shutdown(wait=True)
 

@@ -6,6 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
+from enhance.errors import UsageError
 from enhance.knobs import MODES
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def check_decoder(options: argparse.Namespace) -> None:
     """Raises UsageError where the decoder that was asked for is not there, before a file shows it."""
     from enhance.codecs.vvc_decoders import choose_decoder
 
+    if options.vtm is not None and options.decoder not in (None, "auto", "vtm"):
+        raise UsageError(f"--vtm contradicts --decoder {options.decoder}", hint="leave one of them out")
     if options.decoder is not None or options.vtm is not None:
         choose_decoder(options.decoder, vtm=options.vtm)
 

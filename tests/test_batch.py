@@ -51,6 +51,16 @@ def test_pictures_are_recognised_by_their_first_bytes(photo_folder: Path, tmp_pa
     assert outputs(made, tmp_path / "out") == ["noextension.png", "scan.v2.png"]
 
 
+def test_a_name_that_may_be_anything_does_not_make_a_picture(photo_folder: Path, tmp_path: Path) -> None:
+    (photo_folder / "firmware.bin").write_bytes(b"\x7fELF")
+    (photo_folder / "rest.bit").touch()
+    (photo_folder / "a.jpg").rename(photo_folder / "a.bin")
+    (photo_folder / "broken.266").write_bytes(b"\x7fELF")  # a failure to report
+    made = plan(photo_folder, tmp_path / "out")
+    assert outputs(made, tmp_path / "out") == ["a.png", "b.png", "broken.png"]
+    assert made.passed_over == 3
+
+
 def test_hidden_files_and_pipes_are_passed_by(photo_folder: Path, tmp_path: Path) -> None:
     (photo_folder / "a.jpg").rename(photo_folder / "._a.jpg")
     (photo_folder / "sub").rename(photo_folder / ".thumbnails")
@@ -224,6 +234,26 @@ def test_a_full_disk_ends_the_batch_early() -> None:
     assert outcomes[0].status == "failed"
     assert outcomes[-1].status == "not started"
     assert len(started) < 400
+
+
+def test_a_batch_that_is_dropped_does_not_wait_for_its_decoders() -> None:
+    started, ended = threading.Event(), threading.Event()
+
+    def decode(name: str) -> DecodedImage:
+        if name != "0.jpg":
+            started.set()
+            assert ended.wait(60)
+        return decoded()
+
+    def network(image: DecodedImage) -> EnhancedImage:
+        assert started.wait(60)
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    batch = run_batch(jobs(9), network, decode=decode, write=lambda *_: None, abandon=ended.set)
+    with pytest.raises(KeyboardInterrupt), closing(batch):
+        list(batch)
+    assert ended.is_set() and time.monotonic() - began < 30
 
 
 def test_closing_waits_for_started_files() -> None:

@@ -247,6 +247,7 @@ def test_doctor_tells_the_decoders_of_vvc_and_where_they_were_looked_for(
         "run a.jpg -o out.png --depth 12",
         "run a.jpg -o out.266",
         "run a.jpg -o out --qp 64",
+        "run a.jpg -o out --decoder ffmpeg --vtm DecoderApp",
         "run a.jpg -o out.jpg --output-quality 101",
         "run a.jpg -o out --quality 0",
         "run a.jpg -o out --steps 0",
