@@ -38,8 +38,12 @@ def find_originals(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     return [path for path in found if not names or path.name in names or path.stem in names]
 
 
-def load_original(path: Path, gray: bool = False) -> Pixels:
-    """Pixels of a lossless image: [H, W, 3] RGB, or [H, W] if it is gray or `gray` is asked for; uint8.
+def load_original(path: Path, mode: str | None = None) -> Pixels:
+    """Pixels of a lossless image, uint8.
+
+    Args:
+        path: the image.
+        mode: "RGB": [H, W, 3]; "L": [H, W], luma by Pillow's conversion; None: the one that fits the image.
 
     Raises:
         DecodeError: it cannot be read.
@@ -52,6 +56,6 @@ def load_original(path: Path, gray: bool = False) -> Pixels:
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise UnsupportedImageError("originals must have 8 bits a channel", source=str(path))
-            return np.array(image.convert("L" if gray or image.mode in ("1", "L", "LA") else "RGB"))
+            return np.array(image.convert(mode or ("L" if image.mode in ("1", "L", "LA") else "RGB")))
     except OSError as error:
         raise DecodeError(f"this original cannot be read: {error}", source=str(path)) from error

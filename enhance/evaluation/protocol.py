@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from typing import Protocol as Protocol_
 
 from PIL import Image
 
+from enhance.atomic_file import as_output_error, atomic_file
 from enhance.codecs.vvc_encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.evaluation.originals import Pixels
@@ -20,21 +24,28 @@ class Protocol(Protocol_):
     """How originals are coded."""
 
     @property
+    def codec(self) -> str:
+        """ "jpeg" or "vvc"."""
+
+    @property
     def levels(self) -> tuple[int, ...]:
         """The rates: JPEG quality factors, or slice QPs."""
 
     @property
-    def gray(self) -> bool:
-        """Code the originals' luma alone."""
+    def mode(self) -> str | None:
+        """In which mode originals are taken, see `load_original`."""
 
     def code(self, original: Pixels, level: int, name: str) -> bytes:
-        """The bitstream of an original, [H, W, 3] RGB or [H, W] gray. Raises EnhanceError.
+        """The bitstream of an original. Raises EnhanceError.
 
         Args:
             original: its pixels.
             level: one of `levels`.
             name: of its file, without suffix.
         """
+
+    def describe(self) -> dict[str, Any]:
+        """All that a stream depends on beside the original and the level, as plain JSON values."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,8 @@ class JpegProtocol:
     subsampling: str = "4:2:0"
     gray: bool = False
 
+    codec = "jpeg"
+
     def __post_init__(self) -> None:
         wrong = [quality for quality in self.levels if not 1 <= quality <= 100]
         if wrong:
@@ -61,12 +74,19 @@ class JpegProtocol:
         if self.subsampling not in SUBSAMPLINGS:
             raise UsageError(f"subsampling must be one of {', '.join(SUBSAMPLINGS)}, not {self.subsampling!r}")
 
+    @property
+    def mode(self) -> str | None:
+        return "L" if self.gray else None
+
     def code(self, original: Pixels, level: int, name: str) -> bytes:
         """As `Protocol.code`."""
         stream = BytesIO()
         options = {} if original.ndim == 2 else {"subsampling": self.subsampling}
         Image.fromarray(original).save(stream, "JPEG", quality=level, **options)
         return stream.getvalue()
+
+    def describe(self) -> dict[str, Any]:
+        return {"encoder": "libjpeg in Pillow", "subsampling": self.subsampling, "gray": self.gray}
 
 
 @dataclass(frozen=True)
@@ -77,6 +97,7 @@ class VvcProtocol:
         levels: slice QPs.
         streams: folder of streams STEM_qpQP.266 of the originals; None: code them.
         preset: of libvvenc, where it codes.
+        cache: folder that keeps what libvvenc made, which takes seconds for a picture; made if it is missing.
 
     Raises:
         UsageError: a QP is outside 0-60, or there is no such folder.
@@ -85,6 +106,10 @@ class VvcProtocol:
     levels: tuple[int, ...] = (32, 37, 42, 47)
     streams: Path | None = None
     preset: str = "medium"
+    cache: Path | None = None
+
+    codec = "vvc"
+    mode = "RGB"
 
     def __post_init__(self) -> None:
         wrong = [qp for qp in self.levels if not 0 <= qp <= 60]
@@ -93,16 +118,38 @@ class VvcProtocol:
         if self.streams is not None and not self.streams.is_dir():
             raise UsageError("there is no such folder of streams", source=str(self.streams))
 
-    @property
-    def gray(self) -> bool:
-        return False
-
     def code(self, original: Pixels, level: int, name: str) -> bytes:
         """As `Protocol.code`."""
-        if self.streams is None:
+        if self.streams is not None:
+            return _read(self.streams / f"{name}_qp{level}.266")
+        if self.cache is None:
             return encode_vvc(original, level, preset=self.preset)
-        path = self.streams / f"{name}_qp{level}.266"
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise DecodeError(f"this stream cannot be read: {error.strerror}", source=str(path)) from error
+        what = f"{self.describe()} {level} {original.shape}".encode()
+        path = self.cache / f"{sha256(what + original.tobytes()).hexdigest()[:32]}.266"
+        return _kept(path, lambda: encode_vvc(original, level, preset=self.preset))
+
+    def describe(self) -> dict[str, Any]:
+        if self.streams is not None:
+            return {"encoder": f"streams of {self.streams.resolve().name}"}
+        from imageio_ffmpeg import get_ffmpeg_version
+
+        return {"encoder": f"libvvenc in ffmpeg {get_ffmpeg_version()}", "preset": self.preset}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DecodeError(f"this stream cannot be read: {error.strerror}", source=str(path)) from error
+
+
+def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The file's content, which is made where there is none. Raises OutputError, and what `make` raises."""
+    if path.is_file():
+        return _read(path)
+    content = make()
+    with as_output_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path, overwrite=True) as file:
+        file.write(content)
+    return content

@@ -1,4 +1,4 @@
-"""The settings to compare: every combination of the knobs that were asked for."""
+"""The settings to compare: every combination of the knobs that were asked for, and single ones by name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enhance.errors import UsageError
-from enhance.knobs import Knobs
+from enhance.knobs import MODES, Knobs, SamplingDefaults
 
 _OF_SAMPLES = ("perception", "start", "init", "sampler", "eta")
 """Knobs that mean nothing where one step is made."""
+
+_KINDS: dict[str, type] = {
+    "steps": int, "perception": float, "strength": float, "start": float,
+    "init": str, "sampler": str, "eta": float, "seed": int,
+}  # fmt: skip
+_UNPROJECTED = "unprojected"
+
+COLUMNS = ("steps", "perception", "strength", "sampler", "eta", "start", "init", "seed", "consistent")
+"""What `describe` tells of a setting."""
 
 
 def combine(choices: Mapping[str, Sequence[Any]]) -> dict[str, Knobs]:
@@ -36,21 +45,57 @@ def combine(choices: Mapping[str, Sequence[Any]]) -> dict[str, Knobs]:
     return found
 
 
+def parse(text: str) -> dict[str, Knobs]:
+    """One setting by its name, as `combine` gives it: "perceptual", "steps=4 perception=0.5 unprojected".
+
+    Returns:
+        {name: knobs}, the name in its usual form.
+
+    Raises:
+        UsageError: there is no such knob, or a value is out of range.
+    """
+    chosen: dict[str, Any] = {}
+    for word in text.split():
+        name, is_assigned, value = word.partition("=")
+        if word in MODES:
+            chosen["mode"] = word
+        elif word == _UNPROJECTED:
+            chosen["consistent"] = False
+        elif is_assigned and name in _KINDS:
+            try:
+                chosen[name] = _KINDS[name](value)
+            except ValueError:
+                raise UsageError(f"{name} cannot be {value!r}") from None
+        elif word != "default":
+            hint = f"{', '.join(MODES)}, {_UNPROJECTED}, or NAME=VALUE of {', '.join(_KINDS)}"
+            raise UsageError(f"a setting cannot hold {word!r}", hint=hint)
+    return {_name(chosen): Knobs(**chosen)}
+
+
+def describe(knobs: Knobs, defaults: SamplingDefaults) -> dict[str, Any]:
+    """What a setting really stands for with a model, {name of `COLUMNS`: value}; without what means nothing there."""
+    sampling = knobs.resolve(defaults)
+    values: dict[str, Any] = {"steps": sampling.evaluations, "perception": 0.0, "strength": float(knobs.strength)}
+    if not sampling.one_step:
+        values |= {name: getattr(sampling, name) for name in ("perception", "sampler", "start", "init")}
+        if sampling.sampler == "ddim":
+            values["eta"] = sampling.eta
+        values["seed"] = knobs.seed
+    values["consistent"] = knobs.consistent
+    return {name: values[name] for name in COLUMNS if name in values}
+
+
 def _name(chosen: Mapping[str, Any]) -> str:
     """ "steps=4 perception=0.5"; modes stand for themselves, and projection is named where it is off."""
     words = []
     for name, value in chosen.items():
         if name == "consistent":
-            words += [] if value else ["unprojected"]
+            words += [] if value else [_UNPROJECTED]
+        elif name == "mode":
+            words.append(str(value))
         else:
-            words.append(
-                str(value) if name == "mode" else f"{name}={value:g}" if _is_number(value) else f"{name}={value}"
-            )
+            words.append(f"{name}={value:g}" if isinstance(value, int | float) else f"{name}={value}")
     return " ".join(words) or "default"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
 
 
 def parse_switch(words: Sequence[str]) -> list[bool]:

@@ -1,0 +1,80 @@
+"""Plots are written for what was measured."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from enhance.errors import OutputError, UsageError
+from enhance.evaluation import plots
+from enhance.evaluation.settings import combine, describe
+from enhance.evaluation.summary import Spread, Summary
+from enhance.knobs import SamplingDefaults
+
+
+def summaries(metrics: list[str], codecs: tuple[str, ...] = ("jpeg",)) -> list[Summary]:
+    settings = combine({"steps": [1, 2, 4], "perception": [1.0]})
+    knobs = {name: describe(one, SamplingDefaults()) for name, one in settings.items()}
+    found = []
+    for codec in codecs:
+        for level in (10, 40, 80)[: 2 + (codec == "jpeg")]:
+            for index, name in enumerate(("decoded", *knobs, "peer")):
+                means = {metric: Spread(level + index, 0, 0, 0, 0) for metric in metrics}
+                found.append(Summary(codec, level, name, 3, level / 10, 1, means, {}, knobs.get(name, {})))
+    return found
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        image.load()
+        return image.size
+
+
+def test_three_plots(tmp_path: Path) -> None:
+    files = plots.draw(summaries(["psnr", "lpips_alex"], ("jpeg", "vvc")), tmp_path / "new")
+    assert [path.name for path in files] == [
+        "rate_distortion.png", "rate_perception.png", "distortion_perception.png"
+    ]  # fmt: skip
+    (one, height), (also_one, _), (levels, _) = map(size, files)
+    assert one == also_one and levels == pytest.approx(3 * one, abs=2)
+    assert height > 1.5 * one
+
+
+def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:
+    assert [path.name for path in plots.draw(summaries(["psnr"]), tmp_path)] == ["rate_distortion.png"]
+    assert [path.name for path in plots.draw(summaries(["niqe"]), tmp_path)] == ["rate_perception.png"]
+    assert plots.draw(summaries(["psnr_y"]), tmp_path) == []
+
+
+def test_the_plane_has_a_curve_for_the_knob_and_a_point_for_every_setting() -> None:
+    ones = [one for one in summaries(["psnr", "lpips_alex"]) if one.level == 10]
+    figure = plots._plane_figure(ones, "psnr", "lpips_alex")
+    (panel,) = figure.axes
+    lines = {line.get_label(): list(line.get_xdata()) for line in panel.get_lines()}
+    assert lines["knob: steps"] == [11, 12, 13]
+    assert lines["decoded"] == [10] and lines["peer"] == [14]
+    assert [text.get_text() for text in panel.texts] == ["1", "2", "4"]
+    assert panel.get_title() == "jpeg, quality 10" and "lower is better" in panel.get_ylabel()
+
+
+def test_rates_are_drawn_in_ascending_order() -> None:
+    figure = plots._rate_figure(summaries(["psnr"])[::-1], ["psnr"])
+    (panel,) = figure.axes
+    lines = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()}
+    assert lines["decoded"] == ([1, 4, 8], [10, 40, 80])
+    assert set(lines) == {"decoded", "steps=1", "steps=2 perception=1", "steps=4 perception=1", "peer"}
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(UsageError, match=r"enhance\[eval\]"):
+        plots.draw(summaries(["psnr"]), tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        plots.draw(summaries(["psnr"]), tmp_path / "file")
