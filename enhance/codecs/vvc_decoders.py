@@ -144,7 +144,7 @@ FFMPEG = ExternalDecoder(
     writes_file=False,
     writes_y4m=False,
     prints_qp=False,
-    complaint=None,
+    complaint=re.compile(r"\[vvc @"),  # the parser's errors, which leave out a picture
     arguments=_ffmpeg_arguments,
 )
 

@@ -72,6 +72,23 @@ class StreamHeaders:
         """The pictures that are put out, in output order."""
         return sorted((picture for picture in self.pictures if picture.is_shown), key=_output_order)
 
+    @property
+    def has_gaps(self) -> bool:
+        """The numbers of pictures that follow each other differ by now one, now more."""
+        shown = self.shown()
+        pairs = [(a.poc, b.poc) for a, b in zip(shown, shown[1:]) if a.sequence == b.sequence]
+        return len({later - earlier for earlier, later in pairs}) > 1
+
+    def follows(self, picture: CodedPicture, before: CodedPicture | None) -> bool:
+        """True if no picture can be missing, in output order, between that one and the one before it."""
+        if picture.poc == (0 if before is None else before.poc + 1):
+            return True
+        if before is not None and before.sequence == picture.sequence:
+            return False
+        # Pictures may lead the first one that was coded; after the first that trails it there are no more.
+        coded = [other.poc for other in self.pictures if other.sequence == picture.sequence]
+        return coded[0] <= 0 or max(coded) > coded[0]
+
     def hidden(self) -> frozenset[tuple[int, int]]:
         """(sequence, POC) of the pictures that are not put out."""
         return frozenset(_output_order(picture) for picture in self.pictures if not picture.is_shown)

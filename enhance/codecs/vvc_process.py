@@ -40,8 +40,8 @@ _PLACE = re.compile(r"\[[^\]]*@ 0x[0-9a-f]+\] ?|ERROR: In function \".*\" in .*?
 _running: WeakSet[subprocess.Popen[bytes]] = WeakSet()
 
 
-class DecoderTimeout(DecodeError):
-    """A decoder hangs, or takes longer than it may."""
+class DecoderStopped(DecodeError):
+    """A decoder hung, took longer than it may, or was killed: to run it again is no use."""
 
 
 class DecoderProcess:
@@ -58,7 +58,7 @@ class DecoderProcess:
         on_line: is given every line of the log.
 
     Attributes:
-        frames: the frames as a file. Reading raises DecoderTimeout where the decoder hangs.
+        frames: the frames as a file. Reading raises DecoderStopped where the decoder hangs.
         resources: closing it does what `close` does, without a reference to this object.
 
     Raises:
@@ -120,7 +120,7 @@ class DecoderProcess:
 
         Raises:
             DecodeError: its exit status says that it failed.
-            DecoderTimeout: it does not end.
+            DecoderStopped: it does not end, or was killed.
         """
         quiet_since = time.monotonic()
         while self._process.poll() is None:
@@ -129,13 +129,14 @@ class DecoderProcess:
                 quiet_since = time.monotonic()
         self.read_log()
         if self._process.returncode:
-            raise self.failure(describe_status(self._process.returncode))
+            how = self.failure(describe_status(self._process.returncode))
+            raise DecoderStopped(how.reason, source=how.source) if self._process.returncode == -signal.SIGKILL else how
 
     def read_frames(self, target: memoryview) -> int:
         """Puts bytes of frames into `target`. Returns how many; 0 at the end.
 
         Raises:
-            DecoderTimeout: the decoder hangs.
+            DecoderStopped: the decoder hangs.
         """
         quiet_since = time.monotonic()
         while True:
@@ -195,11 +196,11 @@ class DecoderProcess:
         hint = "the stream is damaged or cut, or of a kind that this decoder does not know"
         return DecodeError(f"{self.title} {how}{self._last_words()}", source=self._source, hint=hint)
 
-    def _too_slow(self, what: str) -> DecoderTimeout:
+    def _too_slow(self, what: str) -> DecoderStopped:
         self.read_log()
         self.close()
         hint = "raise the time limit, or try another decoder"
-        return DecoderTimeout(f"{self.title} {what}{self._last_words()}", source=self._source, hint=hint)
+        return DecoderStopped(f"{self.title} {what}{self._last_words()}", source=self._source, hint=hint)
 
     def _last_words(self) -> str:
         """The line of the log that tells most, for the end of a message."""

@@ -119,23 +119,22 @@ class DecoderRun:
         return iter(reader)
 
 
-def read_headers(bitstream: Path, *, source: str, patience: float, time_limit: float | None = None) -> StreamHeaders:
-    """The headers of all pictures of a stream, by ffmpeg.
-
-    Args:
-        bitstream: its file.
-        source: the name to use in messages.
-        patience, time_limit: as in `DecoderSetup`.
+def read_headers(bitstream: Path, *, setup: DecoderSetup) -> StreamHeaders:
+    """The headers of all pictures of a stream, by ffmpeg, whichever decoder is set up.
 
     Raises:
         DecodeError: it holds no picture.
         UnsupportedImageError: its pictures are of a size or depth that cannot be.
     """
-    reader = HeaderReader(source)
-    command = [str(find_ffmpeg()), *trace_arguments(bitstream)]
+    reader = HeaderReader(setup.source)
     failure: DecodeError | None = None
     with DecoderProcess(
-        command, title="ffmpeg", source=source, patience=patience, time_limit=time_limit, on_line=reader.feed
+        [str(find_ffmpeg()), *trace_arguments(bitstream)],
+        title="ffmpeg",
+        source=setup.source,
+        patience=setup.patience,
+        time_limit=setup.time_limit,
+        on_line=reader.feed,
     ) as process:
         try:
             process.finish()
@@ -143,5 +142,5 @@ def read_headers(bitstream: Path, *, source: str, patience: float, time_limit: f
             failure = error
     headers = reader.headers()
     if not headers.shown():
-        raise failure or DecodeError("holds no picture that can be shown", source=source, hint=DAMAGED)
+        raise failure or DecodeError("holds no picture that can be shown", source=setup.source, hint=DAMAGED)
     return headers

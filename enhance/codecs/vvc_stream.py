@@ -8,7 +8,8 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import TracebackType
 
@@ -19,10 +20,10 @@ from enhance.codecs.raw_video import check_size
 from enhance.codecs.vvc_colour import read_vui
 from enhance.codecs.vvc_decoders import ExternalDecoder, choose_decoder
 from enhance.codecs.vvc_headers import CodedPicture, StreamHeaders
-from enhance.codecs.vvc_process import DecoderTimeout
+from enhance.codecs.vvc_nal import is_vvc, length_of_whole_pictures
+from enhance.codecs.vvc_process import DecoderStopped
 from enhance.codecs.vvc_rate import MAX_QP, VvcRate
 from enhance.codecs.vvc_run import DAMAGED, DecoderRun, DecoderSetup, read_headers
-from enhance.codecs.vvc_sniff import is_vvc
 from enhance.errors import DecodeError, UnsupportedImageError
 
 PATIENCE = 300.0
@@ -60,6 +61,7 @@ class VvcStream:
         decoder: "vtm", "vvdec" or "ffmpeg".
         count: how many pictures the stream holds.
         notes: what the user should know, a line each.
+        headers: of all its pictures.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class VvcStream:
         notes: tuple[str, ...],
         frames: int | None,
     ) -> None:
-        self._setup, self._bitstream, self._headers = setup, bitstream, headers
+        self._setup, self._bitstream, self.headers = setup, bitstream, headers
         self._expected = headers.shown()
         self.frame, self.space, self.notes = self._expected[0].frame, space, notes
         self.decoder, self.count = setup.decoder.name, len(self._expected)
@@ -106,7 +108,7 @@ class VvcStream:
         """
         try:
             yield from self._decode()
-        except DecoderTimeout:
+        except DecoderStopped:
             raise
         except DecodeError:
             yield from self._salvage()
@@ -131,39 +133,32 @@ class VvcStream:
     def _salvage(self) -> Iterator[VvcPicture]:
         """The pictures that a decoder still held back when it came to the end of a stream that was cut.
 
-        Decoders end at a damaged picture without those that wait for their turn. So the stream without its last
-        picture is decoded, and what is new up to the first gap is given.
+        Decoders end at a damaged picture without those that wait for their turn. So the stream is decoded once more
+        without its end, and what is new up to the first gap is given.
         """
-        whole = replace(self._headers, pictures=self._headers.pictures[:-1])
-        expected = whole.shown()
-        if not self._given < min(len(expected), self._most) or self.count - self._given > _DELAY:
-            return
+        if self.count - self._given > _DELAY:
+            return  # the damage is elsewhere
         try:
-            run = self._setup.start(self._without_last_picture(), whole)
+            bitstream = self._without_end()
+            headers = read_headers(bitstream, setup=self._setup)
+            run = self._setup.start(bitstream, headers)
             self._resources.push(run.resources)
-            for number, coded in enumerate(expected[: self._most], 1):
+            before: CodedPicture | None = None
+            for number, coded in enumerate(headers.shown()[: self._most], 1):
                 planes = run.next_planes()
-                if planes is None or coded != self._expected[number - 1] or self._is_after_gap(number):
+                if planes is None or coded.frame != self.frame or not headers.follows(coded, before):
                     return
-                picture = self._picture(run, planes, coded)
+                picture, before = self._picture(run, planes, coded), coded
                 if number > self._given:
                     self._given = number
                     yield picture
         except DecodeError:
             return  # the first error tells what is wrong
 
-    def _is_after_gap(self, number: int) -> bool:
-        """True if a picture may be missing between that one and the one before it."""
-        if number == 1:
-            return False
-        before, picture = self._expected[number - 2 : number]
-        return before.sequence == picture.sequence and before.poc + 1 != picture.poc
-
-    def _without_last_picture(self) -> Path:
+    def _without_end(self) -> Path:
         path = self._setup.folder / "whole.266"
-        length = self._bitstream.stat().st_size - self._headers.pictures[-1].coded_bytes
-        shutil.copyfile(self._bitstream, path)
-        os.truncate(path, max(length, 0))
+        with self._bitstream.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+            path.write_bytes(content[: length_of_whole_pictures(content)])
         return path
 
     def _picture(self, run: DecoderRun, planes: Planes, coded: CodedPicture) -> VvcPicture:
@@ -215,7 +210,8 @@ def open_vvc(
         resources.callback(shutil.rmtree, folder, ignore_errors=True)
         bitstream = _as_file(source, folder, name)
         chosen, program = choose_decoder(decoder, vtm=vtm)
-        headers = read_headers(bitstream, source=name, patience=patience, time_limit=time_limit)
+        setup = DecoderSetup(chosen, program, folder, name, patience, time_limit)
+        headers = read_headers(bitstream, setup=setup)
         _check(headers, chosen, name, max_pixels)
         space, notes = read_vui(headers.vui, headers.shown()[0].frame.subsampling)
         space = ColorSpace(
@@ -224,7 +220,7 @@ def open_vvc(
             chroma_location or space.chroma_location,
         )
         return VvcStream(
-            DecoderSetup(chosen, program, folder, name, patience, time_limit),
+            setup,
             bitstream,
             headers,
             resources.pop_all(),
@@ -272,4 +268,6 @@ def _notes(headers: StreamHeaders) -> tuple[str, ...]:
     notes = []
     if headers.has_layers:
         notes.append("the stream holds several layers, the base layer is decoded")
+    if headers.has_gaps:
+        notes.append("the numbers of its pictures have gaps: some may be missing")
     return tuple(notes)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from enhance.codecs.vvc_process import DecoderProcess, DecoderTimeout, describe_status, end_all
+from enhance.codecs.vvc_process import DecoderProcess, DecoderStopped, describe_status, end_all
 from enhance.errors import DecodeError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -143,7 +143,7 @@ def test_a_decoder_that_never_writes_into_the_fifo(fifo: Path, program: str) -> 
 )
 def test_a_decoder_that_hangs_is_ended(fifo: Path, program: str) -> None:
     begun = time.monotonic()
-    with start(program, fifo=fifo, patience=0.4) as process, pytest.raises(DecoderTimeout, match="has done nothing"):
+    with start(program, fifo=fifo, patience=0.4) as process, pytest.raises(DecoderStopped, match="has done nothing"):
         process.frames.read()
         process.finish()
     assert time.monotonic() - begun < 15
@@ -167,7 +167,7 @@ def test_the_caller_s_own_time_does_not_count() -> None:
 
 def test_a_time_limit_for_all() -> None:
     program = "while True:\n print('busy', file=sys.stderr)\n time.sleep(0.01)"
-    with start(program, time_limit=0.4) as process, pytest.raises(DecoderTimeout, match="time limit: busy"):
+    with start(program, time_limit=0.4) as process, pytest.raises(DecoderStopped, match="time limit: busy"):
         process.frames.read()
 
 
