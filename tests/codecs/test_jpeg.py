@@ -34,7 +34,7 @@ def reference(jpeg: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(jpeg)))
 
 
-def fails(jpeg: bytes, error: type[EnhanceError], match: str, **options: int) -> None:
+def fails(jpeg: bytes, error: type[EnhanceError], match: str, **options: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(error, match=match) as caught:
