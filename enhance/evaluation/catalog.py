@@ -77,6 +77,14 @@ class Metrics:
     networks: dict[str, nn.Module] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Titles of those that are left out, together where the reason is the same: {titles: reason}."""
+        titles: dict[str, list[str]] = {}
+        for name, reason in self.left_out.items():
+            titles.setdefault(reason, []).append(KINDS[name].title)
+        return {", ".join(names): reason for reason, names in titles.items()}
+
 
 def choose(names: Sequence[str], place: Place = None) -> Metrics:
     """Makes metrics ready. One whose weights or library are missing is left out, with the reason.

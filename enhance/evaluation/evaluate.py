@@ -107,9 +107,7 @@ def evaluate_into(folder: Path, plan: Plan) -> Outcome:
             results.add(one)
     summaries = summarize(results.measurements, partial(patches.distances, plan.metrics.of_sets))
     write_text(folder / "summary.csv", report.to_csv(report.to_rows(summaries)))
-    write_text(
-        folder / "summary.md", report.to_markdown(summaries, _topics(plan, results.about), plan.metrics.left_out)
-    )
+    write_text(folder / "summary.md", report.to_markdown(summaries, _topics(plan, results.about), plan.metrics.reasons))
     if can_draw:
         plots.draw(summaries, folder)
     return Outcome(summaries, failures)

@@ -10,6 +10,7 @@ with w_l >= 0 fitted to human judgements. Lower is better; 0 means equal. The we
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -82,8 +83,17 @@ class LPIPS(nn.Module):
         load_weights(metric, f"LPIPS ({backbone})", choices, place)
         return metric
 
-    def _tapped(self, x: Tensor) -> list[Tensor]:
-        """Features at every tap, of unit length over channels, float32."""
+    def tap(self, x: Tensor) -> list[Tensor]:
+        """Features at every tap, float32, of unit length over channels: what `compare` takes.
+
+        Args:
+            x: [B, 3, H, W] RGB in [-1, 1], H and W at least 32.
+
+        Raises:
+            UsageError: the pictures are not RGB or too small.
+        """
+        if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < MIN_SIDE:
+            raise UsageError(f"LPIPS takes [B, 3, H, W] pictures, H and W at least {MIN_SIDE}, not {[*x.shape]}")
         x = (x - self.shift) / self.scale
         taps = []
         for index, layer in enumerate(self.features):
@@ -92,6 +102,12 @@ class LPIPS(nn.Module):
                 features = x.float()
                 taps.append(features * (features.square().sum(1, keepdim=True) + _EPSILON).rsqrt())
         return taps
+
+    def compare(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Tensor:
+        """Distance [B] between two batches of pictures, from their features."""
+        pairs = zip(self.heads, x, y, strict=True)
+        heads = [self.get_submodule(name)((of_x - of_y).square()).float().mean((1, 2, 3)) for name, of_x, of_y in pairs]
+        return torch.stack(heads).sum(0)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Distance between two batches of pictures.
@@ -106,11 +122,6 @@ class LPIPS(nn.Module):
         Raises:
             UsageError: the shapes differ, or the pictures are not RGB or too small.
         """
-        if x.shape != y.shape or x.ndim != 4 or x.shape[1] != 3:
-            raise UsageError(f"LPIPS compares two [B, 3, H, W] batches of one shape, not {[*x.shape]} and {[*y.shape]}")
-        if min(x.shape[2:]) < MIN_SIDE:
-            raise UsageError(f"LPIPS needs pictures of at least {MIN_SIDE}x{MIN_SIDE} pixels, not {[*x.shape[2:]]}")
-        total = torch.zeros(x.shape[0], device=x.device)
-        for name, of_x, of_y in zip(self.heads, self._tapped(x), self._tapped(y), strict=True):
-            total = total + self.get_submodule(name)((of_x - of_y).square()).float().mean((1, 2, 3))
-        return total
+        if x.shape != y.shape:
+            raise UsageError(f"LPIPS compares two batches of one shape, not {[*x.shape]} and {[*y.shape]}")
+        return self.compare(self.tap(x), self.tap(y))

@@ -19,6 +19,9 @@ from enhance.evaluation.weight_files import Place
 class LpipsDistance:
     """LPIPS between numpy pictures; the network is loaded once.
 
+    The features of the last original are kept, for all the pictures that are compared with it one after the other; so
+    an original must not be changed in between.
+
     Args:
         backbone: "alex" or "squeeze".
         place: of the weights, see `weight_files.Place`.
@@ -29,6 +32,7 @@ class LpipsDistance:
 
     def __init__(self, backbone: Backbone = "alex", place: Place = None) -> None:
         self._network = LPIPS.load(backbone, place)
+        self._last: tuple[Pixels, list[Tensor]] | None = None
 
     @torch.inference_mode()
     def __call__(self, original: Pixels, measured: Pixels) -> float:
@@ -36,7 +40,9 @@ class LpipsDistance:
         x, y = pair(original, measured)
         if min(x.shape[:2]) < MIN_SIDE:
             return math.nan
-        return float(self._network(_to_tensor(x) * 2 - 1, _to_tensor(y) * 2 - 1))
+        if self._last is None or self._last[0] is not original:
+            self._last = original, self._network.tap(_to_tensor(x) * 2 - 1)
+        return float(self._network.compare(self._last[1], self._network.tap(_to_tensor(y) * 2 - 1)))
 
 
 class DistsDistance:

@@ -93,16 +93,9 @@ def _metrics(args: argparse.Namespace) -> Metrics:
             raise UsageError(f"{of_sets[0]} is over all pictures and needs --output FOLDER")
     usual = USUAL if args.output is None else tuple(KINDS)
     metrics = choose(args.metrics or usual, args.metrics_dir)
-    for reason, names in _grouped(metrics.left_out).items():
-        _LOG.warning("%s left out: %s", f"{', '.join(names)} {'are' if len(names) > 1 else 'is'}", reason)
+    for titles, reason in metrics.reasons.items():
+        _LOG.warning("not measured: %s: %s", titles, reason)
     return metrics
-
-
-def _grouped(left_out: dict[str, str]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name, reason in left_out.items():
-        groups.setdefault(reason, []).append(KINDS[name].title)
-    return groups
 
 
 def _enhancers(args: argparse.Namespace, codecs: Sequence[str]) -> dict[str, Enhancer]:

@@ -21,6 +21,8 @@ DISTORTION = ("psnr", "ms_ssim", "ssim")
 PERCEPTION = ("lpips_alex", "dists", "lpips_squeeze", "fid", "fd_alex", "niqe")
 
 _PANEL = (4.6, 3.8)  # inches
+# Where curves write their numbers, in points from the marker, so that those that meet do not write over each other.
+_BESIDE = ((4, 3), (4, -9), (-13, 3), (-13, -9))
 
 
 def draw(summaries: Sequence[Summary], folder: Path) -> list[Path]:
@@ -122,17 +124,17 @@ def _draw_plane(
 
     sweeps = find_sweeps(summaries)
     for index, sweep in enumerate(sweeps):
-        points = [place(one) for one in sweep.points]
-        panel.plot(*zip(*points, strict=True), label=f"knob: {label(sweep, sweeps)}", color=f"C{index % 10}", zorder=1)
+        points, color = [place(one) for one in sweep.points], f"C{index % 10}"
+        panel.plot(*zip(*points, strict=True), label=f"knob: {label(sweep, sweeps)}", color=color, zorder=1)
         for one, point in zip(sweep.points, points, strict=True):
-            text = f"{one.knobs[sweep.knob]:g}"
-            panel.annotate(text, point, xytext=(3, 3), textcoords="offset points", fontsize=7)
-    in_sweeps = {one.setting for sweep in sweeps for one in sweep.points}
+            text, where = f"{one.knobs[sweep.knob]:g}", _BESIDE[index % len(_BESIDE)]
+            panel.annotate(text, point, xytext=where, textcoords="offset points", fontsize=7, color=color)
+    swept = [one.knobs for sweep in sweeps for one in sweep.points]
     for one in summaries:
         style = {**styles[one.setting], "linestyle": "none", "zorder": 2}
-        if one.setting in in_sweeps:
+        if one.knobs in swept:
             style |= {"color": "0.35", "marker": ".", "markersize": 5}
-        panel.plot(*place(one), label="_nolegend_" if one.setting in in_sweeps else one.setting, **style)
+        panel.plot(*place(one), label="_nolegend_" if one.knobs in swept else one.setting, **style)
 
 
 def _styles(summaries: Sequence[Summary]) -> dict[str, dict[str, Any]]:

@@ -80,12 +80,11 @@ def to_markdown(summaries: Sequence[Summary], about: Mapping[str, Any], left_out
     Args:
         summaries: from `summarize`.
         about: lines to tell of the run, {topic: text}.
-        left_out: {metric: why it was not measured}.
+        left_out: {metrics: why they were not measured}.
     """
     parts = ["# Evaluation", _list(about)]
     if left_out:
-        titles = {f"not measured: {KINDS[name].title}": reason for name, reason in left_out.items()}
-        parts.append(_list(titles))
+        parts.append(_list({f"not measured: {titles}": reason for titles, reason in left_out.items()}))
     for codec, group in groupby(summaries, lambda one: one.codec):
         ones = list(group)
         names = list(dict.fromkeys(name for one in ones for name in one.means))

@@ -66,7 +66,7 @@ def test_table_on_stdout_and_progress_on_stderr(
         "s",
     ]
     assert [line[:2] for line in lines[1:]] == [[q, s] for q in ("10", "40") for s in ("decoded", "steps=1", "steps=2")]
-    assert "12/12" in err and "LPIPS is left out" in err
+    assert "12/12" in err and "not measured: LPIPS:" in err
 
 
 def test_strength_zero_gains_exactly_nothing(
@@ -84,8 +84,8 @@ def test_chosen_metrics_are_shown_and_missing_ones_told(
     assert evaluate(originals, "--model", tiny_model_file, *words) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[0].split() == ["level", "setting", "bpp", "PSNR-Y", "gain", "s"]
-    assert "DISTS is left out" in err and "dists.safetensors" in err
-    assert "NIQE is left out" in err and "niqe_pris_params.npz" in err
+    assert "not measured: DISTS:" in err and "dists.safetensors" in err
+    assert "not measured: NIQE:" in err and "niqe_pris_params.npz" in err
 
 
 def test_a_folder_of_results(
@@ -113,7 +113,7 @@ def test_a_folder_of_results(
     (run,) = about["runs"]
     assert run["options"]["qualities"] == [10, 40] and "torch" in run["versions"] and run["machine"]["device"]
     summary = (folder / "summary.md").read_text()
-    assert "not measured: FID/256" in summary and "| 40 | steps=2 | 2 |" in summary
+    assert "- not measured: FID/256, KID/256: " in summary and "| 40 | steps=2 | 2 |" in summary
     with (folder / "summary.csv").open(encoding="utf-8", newline="") as file:
         assert {"psnr", "lpips_alex", "fd_alex", "kd_alex"} <= {row["metric"] for row in csv.DictReader(file)}
 
@@ -286,7 +286,7 @@ def test_metrics_are_measured_where_their_weights_are(
     for name in ("psnr", "psnr_y", "psnr_b", "ssim", "ms_ssim", "lpips_alex", "lpips_squeeze", "niqe"):
         assert float(base[name]) > 0, name
     err = capsys.readouterr().err
-    assert "FID/256, KID/256 are left out" in err and "DISTS is left out" in err and err.count("left out") == 2
+    assert "not measured: FID/256, KID/256:" in err and "not measured: DISTS:" in err and err.count("\n") == 2
 
 
 @pytest.mark.parametrize(

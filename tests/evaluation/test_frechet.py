@@ -22,7 +22,7 @@ def normal(count: int, dimensions: int, seed: int = 0) -> np.ndarray[tuple[int, 
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_patches_are_the_whole_ones_and_those_between_them(height: int, width: int) -> None:
     """Mentzer et al. 2020: a b patches, then (a - 1)(b - 1) with the origin shifted by half a patch."""
     pixels = np.arange(height * width * 3, dtype=np.uint16).astype(np.uint8).reshape(height, width, 3)

@@ -45,7 +45,7 @@ def photo() -> Pixels:
 
 
 @given(offset=st.integers(1, 100), gray=st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_psnr_of_a_constant_offset(offset: int, gray: bool) -> None:
     x = np.full((9, 11) if gray else (9, 11, 3), 120, np.uint8)
     assert psnr(x, x + np.uint8(offset)) == pytest.approx(20 * math.log10(255 / offset))
@@ -68,7 +68,7 @@ def test_against_scikit_image(photo: Pixels, quality: int) -> None:
 
 
 @given(a=st.integers(0, 255), b=st.integers(0, 255))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_ssim_of_flat_pictures(a: int, b: int) -> None:
     x, y = np.full((8, 8), a, np.uint8), np.full((8, 8), b, np.uint8)
     c1 = (0.01 * 255) ** 2
@@ -83,7 +83,7 @@ def test_values_are_rounded_and_clipped_to_8_bits() -> None:
 
 
 @given(step=st.integers(1, 200), columns=st.integers(2, 6), rows=st.integers(2, 6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_blocking_effect_of_flat_blocks(step: int, columns: int, rows: int) -> None:
     """Columns of blocks that alternate by `step`: every vertical edge differs by step, no horizontal one does."""
     plane = np.repeat(np.arange(columns) % 2 * step, 8)[None].repeat(8 * rows, axis=0)
@@ -121,7 +121,7 @@ def test_shapes_that_cannot_be_compared(metric: object) -> None:
 
 
 @given(red=st.integers(0, 50), green=st.integers(0, 50), blue=st.integers(0, 50))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_psnr_y_of_a_constant_offset(red: int, green: int, blue: int) -> None:
     x = np.full((9, 11, 3), 120, np.uint8)
     step = (65.481 * red + 128.553 * green + 24.966 * blue) / 255

@@ -16,6 +16,7 @@ from skimage import data
 
 from enhance.errors import UsageError, WeightsError
 from enhance.evaluation.dists import DISTS
+from enhance.evaluation.lpips import LPIPS
 from enhance.evaluation.metrics import Pixels, luma
 from enhance.evaluation.niqe import NIQE
 from enhance.evaluation.perceptual import DistsDistance, LpipsDistance, Naturalness
@@ -47,6 +48,16 @@ def test_lpips_of_arrays(photo: Pixels) -> None:
     assert math.isnan(distance(photo[:31], photo[:31]))
     with pytest.raises(UsageError, match="different shapes"):
         distance(photo, photo[1:])
+
+
+def test_lpips_keeps_features_of_the_right_original(photo: Pixels, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_file(LPIPS("alex").state_dict(), tmp_path / "lpips_alex.safetensors")
+    distance = LpipsDistance("alex", tmp_path)
+    first, second = photo[:64, :64], photo[64:128, :64]
+    values = [distance(original, coded(original, 10)) for original in (first, second, first, first.copy())]
+    assert values[0] == values[2] == values[3] != values[1]
+    assert distance(first, first) == 0
 
 
 @needs_weights

@@ -59,10 +59,10 @@ def test_csv_has_a_row_for_each_metric() -> None:
 
 
 def test_markdown() -> None:
-    text = to_markdown(summaries(), {"originals": "2 of live1"}, {"fid": "no weights"})
+    text = to_markdown(summaries(), {"originals": "2 of live1"}, {"FID/256, DISTS": "no weights"})
     lines = text.splitlines()
     assert lines[:4] == ["# Evaluation", "", "- originals: 2 of live1", ""]
-    assert "- not measured: FID/256: no weights" in lines
+    assert "- not measured: FID/256, DISTS: no weights" in lines
     assert "Lower is better for LPIPS, FD/256 (AlexNet)." in text
     header = "| quality | setting | images | bits per pixel | PSNR | LPIPS | FD/256 (AlexNet) | seconds |"
     assert lines.count(header) == 2
