@@ -37,8 +37,7 @@ class CodedPicture:
         is_shown: it is put out; pictures that cannot be decoded after a random access, for example, are not.
         qp: slice QP (SliceQpY, 7.4.8) of its last slice; may be negative above 8 bits.
         is_intra: all its slices are.
-        varies_qp: its headers say that QPs change within it: blocks may have their own (pps_cu_qp_delta_enabled_flag),
-            and the headers use what comes with that.
+        varies_qp: its headers prepare for blocks with QPs of their own.
         coded_bytes: size of its access unit.
     """
 
@@ -71,6 +70,11 @@ class StreamHeaders:
     def shown(self) -> list[CodedPicture]:
         """The pictures that are put out, in output order."""
         return sorted((picture for picture in self.pictures if picture.is_shown), key=_output_order)
+
+    @property
+    def varies_qp(self) -> bool:
+        """Blocks have QPs of their own, by what the headers of any picture say."""
+        return any(picture.varies_qp for picture in self.pictures)
 
     @property
     def has_gaps(self) -> bool:
@@ -282,10 +286,10 @@ def _slice_qp(nal: Elements, header: Elements, pps: Elements) -> int:
 
 
 def _uses_own_qps(nal: Elements, header: Elements) -> bool:
-    """True where a picture is prepared for QPs of its blocks.
+    """True if a picture that may have QPs for its blocks is prepared for them.
 
-    libvvenc sets pps_cu_qp_delta_enabled_flag in every stream. With its perceptual QP adaptation (`-qpa 1`) it also
-    divides the quantisation groups, or gives the slice its own chroma QP offsets (measured, libvvenc 1.15).
+    libvvenc sets pps_cu_qp_delta_enabled_flag in every stream. When it adapts QPs (`-qpa 1`) it also divides the
+    quantisation groups of small pictures, and gives most slices their own chroma QP offsets (measured, libvvenc 1.15).
     """
     divided = (header.get(f"ph_cu_qp_delta_subdiv_{kind}_slice") for kind in ("intra", "inter"))
     offset = (nal.get(f"sh_{plane}_qp_offset") for plane in ("cb", "cr"))

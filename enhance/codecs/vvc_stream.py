@@ -22,6 +22,7 @@ from enhance.codecs.vvc_decoders import ExternalDecoder, choose_decoder
 from enhance.codecs.vvc_headers import CodedPicture, StreamHeaders
 from enhance.codecs.vvc_nal import is_vvc, length_of_whole_pictures
 from enhance.codecs.vvc_process import DecoderStopped
+from enhance.codecs.vvc_qp_estimate import estimate_qp
 from enhance.codecs.vvc_rate import MAX_QP, VvcRate
 from enhance.codecs.vvc_run import DAMAGED, DecoderRun, DecoderSetup, read_headers
 from enhance.errors import DecodeError, UnsupportedImageError
@@ -165,6 +166,10 @@ class VvcStream:
         logged = run.slice_qp()
         slice_qp = coded.qp if logged is None else logged
         rate = VvcRate(min(max(slice_qp, 0), MAX_QP))
+        if self.headers.varies_qp:
+            depth, is_intra = self.frame.depth, coded.is_intra
+            qp = estimate_qp(rate.qp, coded.coded_bytes, planes[0], depth, is_intra=is_intra)
+            rate = VvcRate(qp, estimated=True)
         return VvcPicture(planes, rate, slice_qp, coded.coded_bytes)
 
     def _changed(self, number: int, frame: FrameFormat) -> UnsupportedImageError:
@@ -268,6 +273,8 @@ def _notes(headers: StreamHeaders) -> tuple[str, ...]:
     notes = []
     if headers.has_layers:
         notes.append("the stream holds several layers, the base layer is decoded")
+    if headers.varies_qp:
+        notes.append("its blocks have QPs of their own, so the QP is estimated; `--qp` sets another")
     if headers.has_gaps:
         notes.append("the numbers of its pictures have gaps: some may be missing")
     return tuple(notes)
