@@ -16,12 +16,17 @@ import numpy.typing as npt
 import pytest
 import tifffile
 import torch
+from hypothesis import settings
 from PIL import Image
 from skimage import data
 
 from enhance.diffusion.thresholds import RateTable
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 JpegFactory = Callable[..., bytes]
 ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]

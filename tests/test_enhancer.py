@@ -64,7 +64,7 @@ def levels(a: Pixels, b: Pixels) -> float:
     return float(np.abs(a.astype(np.float64) - b).max() / unit)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     height=st.integers(1, 150),
     width=st.integers(1, 150),

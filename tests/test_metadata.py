@@ -167,7 +167,7 @@ def test_damaged_exif_is_dropped_with_a_logged_note(block: bytes, caplog: pytest
     assert ("photo.jpg: damaged EXIF dropped" in caplog.text) == bool(block)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     changes=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), max_size=8),
     length=st.integers(0, 900),

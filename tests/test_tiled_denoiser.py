@@ -28,7 +28,7 @@ class Corners:
         return torch.stack([sums[..., y : y + height, x : x + width] for y, x in places]).sum(dim=0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     height=st.integers(1, 90), width=st.integers(1, 90), tile=st.integers(1, 40), radius=st.sampled_from([1, 7, 8, 19])
 )

@@ -26,7 +26,7 @@ def _check(plan: TilePlan, height: int, width: int) -> None:
     assert plan.pixels == sum(window.height * window.width for _, window in plan)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(height=SIDE, width=SIDE, tile=st.integers(0, 300), radius=st.integers(0, 200))
 def test_tiles_cover_the_padded_picture_once(height: int, width: int, tile: int, radius: int) -> None:
     plan = TilePlan.with_tiles(height, width, tile, radius, 16)
@@ -41,7 +41,7 @@ def test_tiles_cover_the_padded_picture_once(height: int, width: int, tile: int,
     _check(plan, height, width)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(height=SIDE, width=SIDE, max_pixels=st.integers(1, 400_000), radius=st.integers(0, 100))
 def test_windows_stay_within_the_budget(height: int, width: int, max_pixels: int, radius: int) -> None:
     plan = TilePlan.within(height, width, max_pixels, radius, 16)
@@ -69,7 +69,7 @@ def test_padding_reflects_then_repeats(length: int, expected: list[int]) -> None
     assert padding_index(0, 16, length).tolist() == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=st.integers(1, 40), width=st.integers(1, 40), rest=st.sampled_from([(), (3,)]))
 def test_a_window_of_the_padded_picture_is_that_window(height: int, width: int, rest: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, *rest)).astype(np.uint8)

@@ -38,7 +38,7 @@ UNUSUAL_FACTORS = [
     ((1, 1), (2, 2), (2, 2)),
 ]
 ODD_SIZES = [(1, 1), (1, 17), (17, 1), (17, 9), (33, 47)]
-slow_examples = settings(max_examples=15, deadline=None)
+slow_examples = settings(max_examples=15)
 
 
 def photo(height: int = 64, width: int = 96, *, gray: bool = False) -> Pixels:

@@ -96,7 +96,7 @@ def test_16_bit_tables_are_read() -> None:
     assert rate.quality < 25 and np.isfinite(rate.conditioning()).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 255), min_size=128, max_size=128))
 def test_any_tables_are_read_back_and_condition_the_network(entries: list[int]) -> None:
     rate = rate_of(as_jpeg(Image.fromarray(PIXELS), qtables=[entries[:64], entries[64:]]))

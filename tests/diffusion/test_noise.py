@@ -15,7 +15,7 @@ SIZE = st.integers(1, 2 * BLOCK + 5)
 PLACE = st.integers(0, 3 * BLOCK)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(top=PLACE, left=PLACE, height=SIZE, width=SIZE, inset=st.tuples(*[st.floats(0, 1)] * 4))
 def test_a_crop_of_a_crop_is_the_crop(
     top: int, left: int, height: int, width: int, inset: tuple[float, float, float, float]
