@@ -35,7 +35,7 @@ class ExternalDecoder:
         title: for messages.
         programs: names under which it is looked for.
         variable: environment variable with its path.
-        folder: where in a checkout of this project it may lie.
+        folder: where in a checkout of this project it may lie, seen from its top.
         writes_file: it writes its frames into a file that it is given the name of, and its log on stdout and stderr;
             otherwise frames go to stdout and the log to stderr.
         writes_y4m: that file is y4m if its name ends so, otherwise frames are raw.
@@ -48,7 +48,7 @@ class ExternalDecoder:
     title: str
     programs: tuple[str, ...]
     variable: str
-    folder: Path | None
+    folder: str | None
     writes_file: bool
     writes_y4m: bool
     prints_qp: bool
@@ -67,14 +67,14 @@ class ExternalDecoder:
         for said, where in ((path, "--" + self.name), (os.environ.get(self.variable), self.variable)):
             if said:
                 return self._at(Path(said).expanduser(), where)
-        in_folder = (self.folder / program for program in self.programs) if self.folder else ()
+        in_folder = (_CHECKOUT / self.folder / program for program in self.programs) if self.folder else ()
         on_path = (shutil.which(program) for program in self.programs)
         found = next((place for place in in_folder if _is_program(place)), None)
         return found or next((Path(place) for place in on_path if place), None)
 
     def places(self) -> str:
         """In words, where it is looked for."""
-        folder = [f"in {self.folder}"] if self.folder else []
+        folder = [f"in {_CHECKOUT / self.folder}"] if self.folder else []
         named = " or ".join(self.programs)
         return ", ".join([f"the variable {self.variable}", *folder, f"{named} on the PATH"])
 
@@ -116,7 +116,7 @@ VTM = ExternalDecoder(
     title="VTM's DecoderApp",
     programs=("DecoderApp", "DecoderAppStatic"),
     variable="ENHANCE_VTM",
-    folder=_CHECKOUT / "third_party" / "vtm" / "bin",
+    folder="third_party/vtm/bin",
     writes_file=True,
     writes_y4m=True,
     prints_qp=True,

@@ -13,7 +13,7 @@ from enhance.codecs.raw_video import RawReader
 from enhance.codecs.vvc_decoders import Y4M_DEPTHS, ExternalDecoder, find_ffmpeg, trace_arguments
 from enhance.codecs.vvc_headers import HeaderReader, StreamHeaders
 from enhance.codecs.vvc_log import PictureLog
-from enhance.codecs.vvc_process import DecoderProcess
+from enhance.codecs.vvc_process import DecoderProcess, DecoderStopped
 from enhance.codecs.y4m import read_y4m
 from enhance.errors import DecodeError
 
@@ -88,6 +88,8 @@ class DecoderRun:
             if self._planes is None:
                 self._planes = self._reader()
             planes = next(self._planes, None)
+        except DecoderStopped:
+            raise
         except DecodeError:
             self._process.finish()  # why the decoder stopped tells more than that it did
             raise
