@@ -40,6 +40,8 @@ class ExternalDecoder:
             otherwise frames go to stdout and the log to stderr.
         writes_y4m: that file is y4m if its name ends so, otherwise frames are raw.
         prints_qp: its log has the pictures' slice QPs.
+        max_depth: most bits per sample that it decodes.
+        takes_layers: it decodes the base layer of streams that have several.
         complaint: a line of its log that says that a picture is damaged, where the exit status may not say so.
         arguments: from the bitstream and the name of that file.
     """
@@ -52,6 +54,8 @@ class ExternalDecoder:
     writes_file: bool
     writes_y4m: bool
     prints_qp: bool
+    max_depth: int
+    takes_layers: bool
     complaint: re.Pattern[str] | None
     arguments: Callable[[Path, Path], list[str]]
 
@@ -120,6 +124,8 @@ VTM = ExternalDecoder(
     writes_file=True,
     writes_y4m=True,
     prints_qp=True,
+    max_depth=16,
+    takes_layers=False,
     complaint=None,
     arguments=_vtm_arguments,
 )
@@ -132,6 +138,8 @@ VVDEC = ExternalDecoder(
     writes_file=False,
     writes_y4m=False,
     prints_qp=True,
+    max_depth=10,
+    takes_layers=False,
     complaint=re.compile(r"\bERROR\b"),
     arguments=_vvdec_arguments,
 )
@@ -144,20 +152,26 @@ FFMPEG = ExternalDecoder(
     writes_file=False,
     writes_y4m=False,
     prints_qp=False,
+    max_depth=12,
+    takes_layers=True,
     complaint=re.compile(r"\[vvc @"),  # the parser's errors, which leave out a picture
     arguments=_ffmpeg_arguments,
 )
 
 
 def choose_decoder(
-    choice: str | None = None, *, vtm: str | os.PathLike[str] | None = None
+    choice: str | None = None,
+    *,
+    vtm: str | os.PathLike[str] | None = None,
+    suits: Callable[[ExternalDecoder], bool] = lambda decoder: True,
 ) -> tuple[ExternalDecoder, Path]:
     """The decoder to run, and its program.
 
     Args:
-        choice: "vtm", "vvdec", "ffmpeg", or "auto": the first of these that is there. None: what the environment
-            variable `DEFAULT_VARIABLE` says, otherwise "auto".
+        choice: "vtm", "vvdec", "ffmpeg", or "auto": the first of these that is there and suits, otherwise ffmpeg.
+            None: what the environment variable `DEFAULT_VARIABLE` says, otherwise "auto".
         vtm: path of VTM's DecoderApp.
+        suits: whether a decoder can decode the stream.
 
     Raises:
         UsageError: there is no such decoder, or it is not found.
@@ -165,14 +179,14 @@ def choose_decoder(
     wanted = choice or os.environ.get(DEFAULT_VARIABLE) or "auto"
     if wanted not in CHOICES:
         raise UsageError(f"decoder must be one of {', '.join(CHOICES)}, not {wanted!r}")
-    if wanted in ("auto", "vtm") and (program := VTM.find(vtm)):
-        return VTM, program
-    if wanted in ("auto", "vvdec") and (program := VVDEC.find()):
-        return VVDEC, program
-    if wanted in ("auto", "ffmpeg"):
-        return FFMPEG, find_ffmpeg()
-    missing = VTM if wanted == "vtm" else VVDEC
-    raise UsageError(f"{missing.title} was not found; looked for: {missing.places()}", hint=_BUILT_IN)
+    for decoder, path in ((VTM, vtm), (VVDEC, None)):
+        is_meant = wanted == decoder.name or (wanted == "auto" and suits(decoder))
+        if is_meant and (program := decoder.find(path)):
+            return decoder, program
+        if wanted == decoder.name:
+            reason = f"{decoder.title} was not found; looked for: {decoder.places()}"
+            raise UsageError(reason, hint=_BUILT_IN)
+    return FFMPEG, find_ffmpeg()
 
 
 def find_ffmpeg() -> Path:

@@ -121,21 +121,26 @@ class DecoderRun:
         return iter(reader)
 
 
-def read_headers(bitstream: Path, *, setup: DecoderSetup) -> StreamHeaders:
-    """The headers of all pictures of a stream, by ffmpeg, whichever decoder is set up.
+def read_headers(bitstream: Path, *, source: str, patience: float, time_limit: float | None = None) -> StreamHeaders:
+    """The headers of all pictures of a stream, by ffmpeg.
+
+    Args:
+        bitstream: its file.
+        source: the name to use in messages.
+        patience, time_limit: as in `DecoderSetup`.
 
     Raises:
         DecodeError: it holds no picture.
         UnsupportedImageError: its pictures are of a size or depth that cannot be.
     """
-    reader = HeaderReader(setup.source)
+    reader = HeaderReader(source)
     failure: DecodeError | None = None
     with DecoderProcess(
         [str(find_ffmpeg()), *trace_arguments(bitstream)],
         title="ffmpeg",
-        source=setup.source,
-        patience=setup.patience,
-        time_limit=setup.time_limit,
+        source=source,
+        patience=patience,
+        time_limit=time_limit,
         on_line=reader.feed,
     ) as process:
         try:
@@ -144,5 +149,5 @@ def read_headers(bitstream: Path, *, setup: DecoderSetup) -> StreamHeaders:
             failure = error
     headers = reader.headers()
     if not headers.shown():
-        raise failure or DecodeError("holds no picture that can be shown", source=setup.source, hint=DAMAGED)
+        raise failure or DecodeError("holds no picture that can be shown", source=source, hint=DAMAGED)
     return headers

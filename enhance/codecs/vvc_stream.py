@@ -141,7 +141,7 @@ class VvcStream:
             return  # the damage is elsewhere
         try:
             bitstream = self._without_end()
-            headers = read_headers(bitstream, setup=self._setup)
+            headers = read_headers(bitstream, source=self._setup.source, patience=self._setup.patience)
             run = self._setup.start(bitstream, headers)
             self._resources.push(run.resources)
             before: CodedPicture | None = None
@@ -214,10 +214,12 @@ def open_vvc(
         folder = Path(tempfile.mkdtemp(prefix="enhance-vvc-"))
         resources.callback(shutil.rmtree, folder, ignore_errors=True)
         bitstream = _as_file(source, folder, name)
-        chosen, program = choose_decoder(decoder, vtm=vtm)
+        headers = read_headers(bitstream, source=name, patience=patience, time_limit=time_limit)
+        _check(headers, name, max_pixels)
+        chosen, program = choose_decoder(decoder, vtm=vtm, suits=lambda it: _obstacle(headers, it) is None)
+        if obstacle := _obstacle(headers, chosen):
+            raise UnsupportedImageError(obstacle, source=name, hint="try another decoder: --decoder auto")
         setup = DecoderSetup(chosen, program, folder, name, patience, time_limit)
-        headers = read_headers(bitstream, setup=setup)
-        _check(headers, chosen, name, max_pixels)
         space, notes = read_vui(headers.vui, headers.shown()[0].frame.subsampling)
         space = ColorSpace(
             matrix or space.matrix,
@@ -253,16 +255,22 @@ def _as_file(source: VvcSource, folder: Path, name: str) -> Path:
     return path
 
 
-def _check(headers: StreamHeaders, decoder: ExternalDecoder, source: str, max_pixels: int) -> None:
+def _check(headers: StreamHeaders, source: str, max_pixels: int) -> None:
     """Raises UnsupportedImageError for streams that are valid, but not handled."""
     check_size(headers.shown()[0].frame, source, max_pixels)
     if headers.has_fields:
-        raise UnsupportedImageError(
-            "interlaced: its pictures are fields", source=source, hint="code it as progressive frames"
-        )
-    if headers.has_layers and decoder.name != "ffmpeg":
-        reason = f"holds several layers, which are not handled with {decoder.title}"
-        raise UnsupportedImageError(reason, source=source, hint="--decoder ffmpeg decodes the base layer")
+        hint = "code it as progressive frames"
+        raise UnsupportedImageError("interlaced: its pictures are fields", source=source, hint=hint)
+
+
+def _obstacle(headers: StreamHeaders, decoder: ExternalDecoder) -> str | None:
+    """Why that decoder cannot decode the stream."""
+    depth = headers.shown()[0].frame.depth
+    if depth > decoder.max_depth:
+        return f"has {depth} bits per sample, {decoder.title} decodes up to {decoder.max_depth}"
+    if headers.has_layers and not decoder.takes_layers:
+        return f"holds several layers, which are not handled with {decoder.title}"
+    return None
 
 
 def _describe(frame: FrameFormat) -> str:

@@ -110,6 +110,12 @@ def test_a_default_for_all_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         choose_decoder()
 
 
+def test_auto_passes_over_what_cannot_decode_the_stream(tmp_path: Path) -> None:
+    program(tmp_path / "programs" / "vvdecapp")
+    assert choose_decoder(suits=lambda decoder: decoder.max_depth >= 12)[0] is FFMPEG
+    assert choose_decoder("vvdec", suits=lambda decoder: False)[0] is VVDEC
+
+
 # --- a program in the place of VTM -----------------------------------------------------------------------------------
 
 
