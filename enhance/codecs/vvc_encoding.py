@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from enhance.codecs.color import rgb_to_yuv
 from enhance.codecs.frames import ColorSpace, FrameFormat
-from enhance.errors import DecodeError
+from enhance.errors import DecodeError, UsageError
 
 _INTRA_OFFSET = 3
 """libvvenc codes an intra picture at three QPs below the one that is asked for (measured, 1.15)."""
@@ -19,7 +19,7 @@ def encode_vvc(pixels: npt.NDArray[np.uint8], qp: int, *, preset: str = "fast") 
     """Codes a picture as VVC intra by the libvvenc inside imageio-ffmpeg: 10 bit 4:2:0, BT.709 limited range, no QPA.
 
     Args:
-        pixels: uint8 [H, W, 3] RGB.
+        pixels: uint8 [H, W, 3] RGB, H and W even.
         qp: slice QP, 0 to 60.
         preset: of libvvenc: "faster", "fast", "medium", ...
 
@@ -27,8 +27,11 @@ def encode_vvc(pixels: npt.NDArray[np.uint8], qp: int, *, preset: str = "fast") 
         the Annex-B bitstream.
 
     Raises:
+        UsageError: an odd size, which 4:2:0 pictures of VVC cannot have.
         DecodeError: ffmpeg failed; its last line is in the message.
     """
+    if pixels.shape[0] % 2 or pixels.shape[1] % 2:
+        raise UsageError(f"{pixels.shape[1]}x{pixels.shape[0]} pixels are no VVC picture", hint="crop to an even size")
     from imageio_ffmpeg import get_ffmpeg_exe
 
     frame = FrameFormat(pixels.shape[1], pixels.shape[0], "4:2:0", 10)

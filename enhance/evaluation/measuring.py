@@ -184,7 +184,7 @@ def measure(
         }
         if not any(missing.values()):
             continue
-        original = load_original(path, protocol.mode)
+        original = protocol.coded_part(load_original(path, protocol.mode))
         on_picture(Key(protocol.codec, 0, path.name, ORIGINAL), original)
         for level, left in missing.items():
             if not left:

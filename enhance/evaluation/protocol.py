@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from typing import Protocol as Protocol_
 
+import numpy as np
 from PIL import Image
 
 from enhance.atomic_file import as_output_error, atomic_file
@@ -34,6 +35,9 @@ class Protocol(Protocol_):
     @property
     def mode(self) -> str | None:
         """In which mode originals are taken, see `load_original`."""
+
+    def coded_part(self, original: Pixels) -> Pixels:
+        """What of an original is coded and compared: all that the codec's format can hold."""
 
     def code(self, original: Pixels, level: int, name: str) -> bytes:
         """The bitstream of an original. Raises EnhanceError.
@@ -78,6 +82,10 @@ class JpegProtocol:
     def mode(self) -> str | None:
         return "L" if self.gray else None
 
+    def coded_part(self, original: Pixels) -> Pixels:
+        """All of it."""
+        return original
+
     def code(self, original: Pixels, level: int, name: str) -> bytes:
         """As `Protocol.code`."""
         stream = BytesIO()
@@ -117,6 +125,10 @@ class VvcProtocol:
             raise UsageError(f"qp must be from 0 to 60, not {wrong[0]}")
         if self.streams is not None and not self.streams.is_dir():
             raise UsageError("there is no such folder of streams", source=str(self.streams))
+
+    def coded_part(self, original: Pixels) -> Pixels:
+        """Without the last row or column where their number is odd, which 4:2:0 pictures of VVC cannot have."""
+        return np.ascontiguousarray(original[: original.shape[0] // 2 * 2, : original.shape[1] // 2 * 2])
 
     def code(self, original: Pixels, level: int, name: str) -> bytes:
         """As `Protocol.code`."""

@@ -83,3 +83,12 @@ def test_what_libvvenc_made_is_kept_by_content(
     others.append(VvcProtocol(preset="fast", cache=kept.cache).code(original, 37, "one"))
     assert len({first, *others}) == 4 == len(calls)
     assert VvcProtocol(preset="faster").code(original, 37, "one") not in {first, *others}
+
+
+def test_odd_pictures_are_coded_without_their_last_row_and_column(original: Pixels) -> None:
+    height, width = (side // 2 * 2 for side in original.shape[:2])
+    odd = original[: height - 1, : width - 1]
+    assert VvcProtocol().coded_part(odd).shape == (height - 2, width - 2, 3)
+    with pytest.raises(UsageError, match="even size"):
+        encode_vvc(odd, 30, preset="faster")
+    assert JpegProtocol().coded_part(odd) is odd
