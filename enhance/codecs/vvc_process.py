@@ -13,7 +13,6 @@ import select
 import signal
 import subprocess
 import time
-import tty
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -32,7 +31,8 @@ _LONGEST_LINE = 1 << 16
 _KEPT_LINES = 20
 _TELLING = re.compile(r"error|invalid|fail|exception|unsupported|mismatch|cannot|unable| not ", re.IGNORECASE)
 _CONSEQUENCE = re.compile(
-    r"Terminating thread|Nothing was written|Could not open encoder before EOF|Task finished|ERROR CONDITION"
+    r"Terminating thread|Task finished|Nothing was written|Conversion failed|Could not open encoder before EOF|"
+    r"ERROR CONDITION"
 )
 # ffmpeg's names for its parts; the place in the source that VTM and vvdecapp name.
 _PLACE = re.compile(r"\[[^\]]*@ 0x[0-9a-f]+\] ?|ERROR: In function \".*\" in .*?:\d+: ")
@@ -76,6 +76,9 @@ class DecoderProcess:
         fifo: Path | None = None,
         on_line: Callable[[str], object] | None = None,
     ) -> None:
+        if not hasattr(select, "poll"):
+            reason = "VVC decoders are run through pipes that this system does not have"
+            raise DecodeError(reason, source=source, hint="use Linux, macOS or the Windows Subsystem for Linux")
         self.title, self._source = title, source
         self._patience, self._time_left = patience, time_limit
         self._on_line = on_line
@@ -266,6 +269,8 @@ def _terminal() -> tuple[int, int]:
         reader, writer = os.openpty()
     except OSError:
         return os.pipe()
+    import tty  # some systems have neither this nor terminals
+
     tty.setraw(writer)
     return reader, writer
 
