@@ -153,7 +153,7 @@ class VvcStream:
                 if number > self._given:
                     self._given = number
                     yield picture
-        except DecodeError:
+        except (DecodeError, OSError):
             return  # the first error tells what is wrong
 
     def _without_end(self) -> Path:
@@ -211,8 +211,7 @@ def open_vvc(
     """
     name = source_name or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else "<memory>")
     with ExitStack() as resources:
-        folder = Path(tempfile.mkdtemp(prefix="enhance-vvc-"))
-        resources.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = _temporary_folder(resources, name)
         bitstream = _as_file(source, folder, name)
         headers = read_headers(bitstream, source=name, patience=patience, time_limit=time_limit)
         _check(headers, name, max_pixels)
@@ -237,6 +236,20 @@ def open_vvc(
         )
 
 
+def _temporary_folder(resources: ExitStack, source: str) -> Path:
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="enhance-vvc-"))
+    except OSError as error:
+        raise _no_room(error, source) from error
+    resources.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _no_room(error: OSError, source: str) -> DecodeError:
+    reason = f"temporary files cannot be written: {error.strerror}"
+    return DecodeError(reason, source=source, hint="TMPDIR names a place with room")
+
+
 def _as_file(source: VvcSource, folder: Path, name: str) -> Path:
     """The stream as a file that a program can read more than once."""
     if isinstance(source, (str, os.PathLike)) and os.path.isfile(source):
@@ -244,7 +257,10 @@ def _as_file(source: VvcSource, folder: Path, name: str) -> Path:
     else:
         path = folder / "stream.266"
         content, _ = read_source(source if isinstance(source, (str, os.PathLike)) else bytes(source), source_name=name)
-        path.write_bytes(content)
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise _no_room(error, name) from error
     with path.open("rb") as stream:
         head = stream.read(HEAD_SIZE)
     if not head:

@@ -203,6 +203,14 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
         open_vvc(tmp_path)
 
 
+def test_no_place_for_temporary_files(
+    vvc_stream: StreamFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(DecodeError, match="temporary files cannot be written"):
+        patch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+        open_vvc(vvc_stream(), decoder="ffmpeg")
+
+
 def test_too_many_pixels(vvc_stream: StreamFactory) -> None:
     with pytest.raises(UnsupportedImageError, match="98x58 pixels, more than the limit"):
         open_vvc(vvc_stream(), decoder="ffmpeg", max_pixels=1000)
