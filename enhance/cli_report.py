@@ -110,7 +110,7 @@ class Reporter:
 def _named(outcome: Outcome) -> str:
     """The error with the input that it is about, which a missing model, for example, does not name."""
     error = outcome.error
-    known = error is None or error.source in (outcome.input, outcome.output, "<stdin>")
+    known = error is None or error.source in (outcome.input, outcome.output, "<stdin>", "<stdout>")
     return str(error) if known else f"{outcome.input}: {error}"
 
 

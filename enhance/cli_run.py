@@ -148,6 +148,8 @@ class _Place:
             raise UsageError("no place for the results was given", hint="-o FOLDER, or -o NAME.png for one input")
         if name == STREAM and options.json:
             raise UsageError("stdout cannot hold both the picture and --json", hint="write the picture to a file")
+        if name == STREAM and sys.stdout is None:
+            raise OutputError("stdout is closed", hint="name a file with -o")
         if name == STREAM and sys.stdout.isatty():
             raise UsageError("stdout is a terminal", hint="pipe it somewhere, or name a file with -o")
         asked = OutputFormat.from_name(options.format) if options.format else None
@@ -170,12 +172,14 @@ class _Place:
 
     def write(self, image: EnhancedImage, job: Job) -> None:
         """Writes one result; called in threads."""
+        from enhance.atomic_file import as_output_error
         from enhance.batch_plan import STREAM
         from enhance.writer import encode_image, write_image
 
         if job.output == STREAM:
-            sys.stdout.buffer.write(encode_image(image, self.format, quality=self.quality))
-            sys.stdout.buffer.flush()
+            with as_output_error("<stdout>"):
+                sys.stdout.buffer.write(encode_image(image, self.format, quality=self.quality))
+                sys.stdout.buffer.flush()
             return
         _make_folder(Path(job.output).parent)
         write_image(image, job.output, fmt=self.format, quality=self.quality, overwrite=self.overwrite)

@@ -147,6 +147,21 @@ def test_a_pipe_in_and_a_pipe_out(tiny_model_file: Path, jpeg_bytes: JpegFactory
     assert Image.open(io.BytesIO(done.stdout)).size == (128, 96)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_or_closed_stdout_is_one_line(tiny_model_file: Path, jpeg_bytes: JpegFactory) -> None:
+    arguments = [*command(tiny_model_file, "-"), "--quiet"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(arguments, input=jpeg_bytes(), stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines() == [
+        "enhance: error: <stdout>: the disk is full (free space, or write elsewhere)"
+    ]
+    closed = ["sh", "-c", '"$@" >&-', "sh", *arguments]
+    done = subprocess.run(closed, input=jpeg_bytes(), stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines() == ["enhance: error: stdout is closed (name a file with -o)"]
+
+
 def test_a_reader_who_leaves_causes_no_traceback(tiny_model_file: Path, photo_folder: Path, tmp_path: Path) -> None:
     arguments = command(tiny_model_file, photo_folder, "-o", tmp_path / "out", "--json")
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
