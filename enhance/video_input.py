@@ -36,11 +36,7 @@ class Colour:
 
     def over(self, space: ColorSpace) -> ColorSpace:
         """What the input says, except where the user says something else."""
-        return ColorSpace(
-            self.matrix or space.matrix,
-            space.full_range if self.full_range is None else self.full_range,
-            self.chroma_location or space.chroma_location,
-        )
+        return space.replaced(self.matrix, self.full_range, self.chroma_location)
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def open_frames(
         if raw is None:
             reader = read_y4m(stream, source=source, max_pixels=max_pixels)
             header, frame, frames = reader.header, reader.frame, iter(reader)
-            space = Colour(None, header.full_range, header.chroma_location).over(ColorSpace())
+            space = ColorSpace().replaced(None, header.full_range, header.chroma_location)
         else:
             planes = RawReader(stream, raw, source=source, max_pixels=max_pixels)
             frame, frames, space = raw, _not_y4m(iter(planes), source), ColorSpace()

@@ -118,6 +118,16 @@ class ColorSpace:
                 f"chroma location must be one of {', '.join(CHROMA_LOCATIONS)}, not {self.chroma_location!r}"
             )
 
+    def replaced(
+        self, matrix: Matrix | None, full_range: bool | None, chroma_location: ChromaLocation | None
+    ) -> ColorSpace:
+        """This one, with what is given in its place; None keeps."""
+        return ColorSpace(
+            matrix or self.matrix,
+            self.full_range if full_range is None else full_range,
+            chroma_location or self.chroma_location,
+        )
+
     def describe(self) -> str:
         """In words, for records and messages: "BT.709, limited range"."""
         name = "RGB" if self.matrix == "gbr" else f"BT.{self.matrix[2:]}"

@@ -220,11 +220,7 @@ def open_vvc(
             raise UnsupportedImageError(obstacle, source=name, hint="try another decoder: --decoder auto")
         setup = DecoderSetup(chosen, program, folder, name, patience, time_limit)
         space, notes = read_vui(headers.vui, headers.shown()[0].frame.subsampling)
-        space = ColorSpace(
-            matrix or space.matrix,
-            space.full_range if full_range is None else full_range,
-            chroma_location or space.chroma_location,
-        )
+        space = space.replaced(matrix, full_range, chroma_location)
         return VvcStream(
             setup,
             bitstream,

@@ -50,6 +50,12 @@ def load_image(path: Path) -> Uint8:
         raise DecodeError(f"cannot be read as a training image: {error}", source=str(path)) from error
 
 
+def centre(image: Uint8, height: int, width: int) -> Uint8:
+    """The central part of an image [H, W, 3]."""
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
+
+
 def load_images(paths: Sequence[Path], *, smallest: int, workers: int, progress: bool = True) -> list[Uint8]:
     """Decodes all images into memory, in parallel; those with a side below `smallest` are left out with a note."""
     with ProcessPoolExecutor(max_workers=max(workers, 1)) as pool:

@@ -17,6 +17,7 @@ from enhance.diffusion.thresholds import RateTable
 from enhance.evaluation.metrics import mse, to_uint8
 from enhance.images import Rate
 from enhance.models.unet import Denoiser
+from enhance.training.crops import centre
 from enhance.training.degradation import Uint8, encode_jpeg
 from enhance.training.vvc_pairs import code_pictures
 
@@ -80,5 +81,4 @@ class Validation:
 
 def _centre(image: Uint8) -> Uint8:
     height, width = (min(SIDE, length // 16 * 16) for length in image.shape[:2])
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    return np.ascontiguousarray(image[top : top + height, left : left + width])
+    return centre(image, height, width)

@@ -29,8 +29,9 @@ from enhance.codecs.vvc_encoding import encode_vvc
 from enhance.codecs.vvc_rate import VvcRate
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DecodeError, UsageError
+from enhance.reconstruction import code_values, to_dtype
 from enhance.training.calibration import PERCENTILE
-from enhance.training.crops import load_image, random_orientation, to_tensor
+from enhance.training.crops import centre, load_image, random_orientation, to_tensor
 from enhance.training.degradation import Uint8
 
 SIDE = 512
@@ -41,7 +42,6 @@ LEVELS = (17.0, 22.0, 27.0, 32.0, 37.0, 42.0, 47.0, 52.0)
 """QPs at which s(q) and τ(q) are measured, each from the pairs within half a step around it."""
 
 _GRID = 16  # crops keep the picture's place on the network's grid, as it is in use
-_WHITE = 65535 / 255
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def decode_vvc(stream: bytes, source: str) -> tuple[npt.NDArray[np.uint16], floa
     from enhance.codecs.vvc import VvcDecoder
 
     decoded = VvcDecoder(decoder="ffmpeg").decode(stream, source=source)
-    return np.rint(decoded.pixels * 65535).astype(np.uint16), decoded.rate.level
+    return to_dtype(decoded.pixels, np.uint16), decoded.rate.level
 
 
 def code_photos(
@@ -121,9 +121,7 @@ def take_streams(
             raise UsageError("no photo for this stream", source=str(stream), hint=f"FOLDER/STEM.png for {name}")
 
         def square(shape: tuple[int, ...]) -> Uint8:
-            image = load_image(originals[name])
-            top, left = ((have - wanted) // 2 for have, wanted in zip(image.shape[:2], shape))
-            return np.ascontiguousarray(image[top : top + shape[0], left : left + shape[1]])
+            return centre(load_image(originals[name]), shape[0], shape[1])
 
         return [_keep(cache, name, stream.stem, square, stream.read_bytes)]
 
@@ -150,8 +148,7 @@ def code_pictures(
     def code(picture: Uint8) -> npt.NDArray[np.float32]:
         name = f"{preset}_{picture.shape[1]}x{picture.shape[0]}_{sha256(picture.tobytes()).hexdigest()[:24]}"
         pair = _keep(cache, name, f"{name}_qp{qp}", picture, partial(encode_vvc, picture, qp, preset=preset))
-        decoded: npt.NDArray[np.float32] = np.load(pair.base).astype(np.float32) / np.float32(_WHITE)
-        return decoded
+        return code_values(np.load(pair.base))
 
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         return list(pool.map(code, pictures))
@@ -238,7 +235,7 @@ class PairCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
             top, left = (int(rng.integers((side - self.crop) // _GRID + 1)) * _GRID for side in original.shape[:2])
             rows, columns = slice(top, top + self.crop), slice(left, left + self.crop)
             turn = random_orientation(rng)
-            decoded = turn(base[rows, columns]).astype(np.float32) / np.float32(_WHITE)
+            decoded = code_values(turn(base[rows, columns]))
             yield (
                 to_tensor(turn(original[rows, columns])),
                 to_tensor(decoded),
@@ -271,6 +268,6 @@ def calibrate_pairs(pairs: Sequence[CodedSquare], *, progress: bool = True) -> t
 
 def _residual(pair: CodedSquare) -> npt.NDArray[np.float32]:
     """x − x̃ in units of [-1, 1]."""
-    original, base = np.load(pair.original).astype(np.float32), np.load(pair.base).astype(np.float32)
-    residual: npt.NDArray[np.float32] = (original - base / np.float32(_WHITE)) / np.float32(127.5)
+    original, base = (code_values(np.load(path)) for path in (pair.original, pair.base))
+    residual: npt.NDArray[np.float32] = (original - base) / np.float32(127.5)
     return residual
