@@ -128,7 +128,7 @@ class Enhancer:
         rate, overridden, notes = _choose_rate(decoded, knobs)
         model = self.checkpoint(rate.codec)
         sampling = knobs.resolve(model.sampling)
-        scale, threshold = model.residual_scale(rate.level), model.threshold(rate.level)
+        scale, threshold = model.residual_scale(rate.level), knobs.threshold * model.threshold(rate.level)
         consistency = decoded.consistency if knobs.consistent else None
         if consistency is not None and overridden:
             consistency = None

@@ -117,7 +117,7 @@ class EnhancementRecord:
         perception: 0 (fidelity) to 1 (sample).
         strength: factor on the residual.
         seed: seed of the noise.
-        threshold: τ(q), in units of the normalised residual.
+        threshold: limit of the predicted residual, in units of the normalised residual: τ(q) times the user's factor.
         residual_scale: s(q), in units of [-1, 1].
         consistent: True if the projection onto the bitstream's intervals was applied.
         model: name and hash of the checkpoint.

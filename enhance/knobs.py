@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -102,6 +103,7 @@ class Knobs:
         eta: DDIM's η, 0-1.
         start: noise level t_s in (0, 1] at which sampling begins.
         init: "mmse" or "gaussian", see `Sampling`.
+        threshold: factor on τ(q), the limit of the predicted residual, above 0; `math.inf`: no limit.
 
     Raises:
         UsageError: a value is out of range, or two of them contradict each other.
@@ -120,6 +122,7 @@ class Knobs:
     eta: float | None = None
     start: float | None = None
     init: Start | None = None
+    threshold: float = 1.0
 
     def __post_init__(self) -> None:
         _whole("quality", self.quality, 1, 100)
@@ -137,6 +140,9 @@ class Knobs:
         if self.start == 0:
             raise UsageError("start must be above 0, not 0", hint="there is nothing to sample at noise level 0")
         _choice("init", self.init, get_args(Start))
+        _real("threshold", self.threshold, 0, math.inf)
+        if self.threshold == 0:
+            raise UsageError("threshold must be above 0, not 0", hint="strength=0 changes nothing")
         self._check_contradictions()
 
     def _check_contradictions(self) -> None:
@@ -174,7 +180,8 @@ def _real(name: str, value: object, low: float, high: float) -> None:
         return
     real = not isinstance(value, (bool, str)) and hasattr(value, "__float__")
     if not real or not low <= float(value) <= high:  # type: ignore[arg-type]
-        raise UsageError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+        bounds = f"from {low:g} to {high:g}" if high < math.inf else f"from {low:g}"
+        raise UsageError(f"{name} must be a number {bounds}, not {value!r}")
 
 
 def _choice(name: str, value: object, allowed: tuple[str, ...]) -> None:

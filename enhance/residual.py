@@ -69,7 +69,7 @@ def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseFiel
         denoise: the network over this picture.
         sampling: steps, perception, start.
         noise: the picture's noise field.
-        threshold: τ(q).
+        threshold: τ(q); may be infinite.
 
     Returns:
         the residual; it holds the array of `denoise`, which must not be called again.
@@ -79,7 +79,7 @@ def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseFiel
         return Residual(first, None, 0.0)
     kept, step = None, 1.0
     if first is not None and sampling.perception < 1:
-        kept, step = _keep(first, threshold)
+        kept, step = _keep(first)
     r_t = _start(denoise, first, sampling, noise)
     times = timesteps(sampling.start, sampling.sampler_steps)
 
@@ -94,18 +94,20 @@ def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseFiel
     return Residual(kept, sample, sampling.perception, step)
 
 
-def _keep(first: Tensor, threshold: float) -> tuple[Tensor, float]:
+def _keep(first: Tensor) -> tuple[Tensor, float]:
     """A copy of r̂_1 for the mixture at the end, and its unit.
 
-    In large pictures it has 8 bits over ±τ: steps of 2 τ s(q) 127.5 / 254, 0.84 code values at quality 1, 0.5 at 10 and
-    0.25 at 75, so an error of at most half of that, times 1 - p.
+    In large pictures it has 8 bits over its range, usually ±τ at most: steps of 2 τ s(q) 127.5 / 254, 0.84 code values
+    at quality 1, 0.5 at 10 and 0.25 at 75, so an error of at most half of that, times 1 - p.
     """
     if first.dtype == torch.float32:
         return first.clone(), 1.0
+    lowest, highest = first.aminmax()
+    step = max(float(highest), -float(lowest), torch.finfo(first.dtype).tiny) / 127
     kept = torch.empty(first.shape, dtype=torch.int8)
     for rows in bands(first.shape[1], first.shape[2]):
-        kept[:, rows] = first[:, rows].float().mul_(127 / threshold).round_().to(torch.int8)
-    return kept, threshold / 127
+        kept[:, rows] = first[:, rows].float().div_(step).round_().to(torch.int8)
+    return kept, step
 
 
 def _start(denoise: TiledDenoiser, first: Tensor | None, sampling: Sampling, noise: NoiseField) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -106,6 +108,19 @@ def test_one_step_adds_the_networks_prediction_in_the_pixels_own_unit(
     expected = ((enhanced[0].permute(1, 2, 0) + 1) / 2).clamp(0, 1).numpy()
     assert levels(enhancer.run(decoded).pixels, expected) < 0.01
     assert levels(decoded.pixels, expected) > 1
+
+
+def test_the_threshold_is_a_factor_on_the_models(enhancer: Enhancer, tiny_checkpoint: Checkpoint) -> None:
+    """As if the model's own τ(q) were another, in one step and in samples, up to no limit at all."""
+    decoded = photo()
+    for factor, knobs in itertools.product((0.1, 1e6, math.inf), (Knobs(), SAMPLES)):
+        table = tiny_checkpoint.threshold
+        values = tuple(min(factor * value, 1e9) for value in table.values)
+        model = dataclasses.replace(tiny_checkpoint, threshold=dataclasses.replace(table, values=values))
+        found = enhancer.run(decoded, dataclasses.replace(knobs, threshold=factor))
+        assert np.array_equal(found.pixels, Enhancer(model, device="cpu", dtype="float32").run(decoded, knobs).pixels)
+        assert found.record.threshold == factor * tiny_checkpoint.threshold(15)
+    assert not np.array_equal(enhancer.run(decoded, Knobs(threshold=0.1)).pixels, enhancer.run(decoded).pixels)
 
 
 @pytest.mark.parametrize("knobs", [Knobs(), SAMPLES, Knobs(steps=5, sampler="ddpm"), Knobs(steps=3, eta=1)], ids=str)

@@ -18,6 +18,7 @@ WRONG: list[dict[str, Any]] = [
     {"perception": float("nan")},
     {"strength": 2}, {"strength": "1"}, {"seed": -1}, {"seed": 2**64}, {"tile": -16}, {"tile": "big"}, {"tile": 1.5},
     {"sampler": "euler"}, {"eta": 2}, {"start": 0}, {"start": 1.1}, {"init": "zero"},
+    {"threshold": 0}, {"threshold": -1}, {"threshold": float("nan")}, {"threshold": "off"},
 ]  # fmt: skip
 
 CONTRADICTIONS: list[dict[str, Any]] = [

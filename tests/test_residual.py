@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -92,3 +94,11 @@ def test_it_is_the_samplers_result_with_the_pictures_noise(
 def test_the_threshold_limits_the_mean_and_the_sample() -> None:
     for sampling in CHOICES:
         assert sample(sampling, 0.4).rows(slice(0, HEIGHT), WIDTH).abs().max().item() == pytest.approx(0.4)
+
+
+def test_without_a_threshold_large_pictures_keep_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, sampling = slice(0, HEIGHT), CHOICES[2]
+    whole = sample(sampling, math.inf).rows(rows, WIDTH)
+    assert whole.abs().max() > THRESHOLD
+    monkeypatch.setattr(residual, "LARGE", 1)
+    assert (sample(sampling, math.inf).rows(rows, WIDTH) - whole).abs().max() < 0.003 + whole.abs().max() / 254

@@ -45,6 +45,7 @@ def _add_knobs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--sampler", nargs="+", choices=["ddim", "ddpm"])
     group.add_argument("--eta", type=float, nargs="+", metavar="E", help="0 to 1")
     group.add_argument("--seed", type=int, nargs="+", metavar="N")
+    group.add_argument("--threshold", type=float, nargs="+", metavar="F", help="factor on τ(q); inf: no limit")
     group.add_argument("--consistent", nargs="+", choices=["on", "off", "both"], help="projection onto the bitstream")
     group.add_argument(
         "--setting", action="append", default=[], metavar="TEXT",

@@ -65,7 +65,7 @@ def _protocols(args: argparse.Namespace) -> list[Protocol]:
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Knobs]:
-    names = ("mode", "steps", "perception", "strength", "start", "init", "sampler", "eta", "seed")
+    names = ("mode", "steps", "perception", "strength", "start", "init", "sampler", "eta", "seed", "threshold")
     choices = {name: getattr(args, name) or [] for name in names}
     choices["consistent"] = parse_switch(args.consistent or [])
     # Settings by name stand alone, unless knobs ask for combinations, too.

@@ -14,11 +14,11 @@ _OF_SAMPLES = ("perception", "start", "init", "sampler", "eta")
 
 _KINDS: dict[str, type] = {
     "steps": int, "perception": float, "strength": float, "start": float,
-    "init": str, "sampler": str, "eta": float, "seed": int,
+    "init": str, "sampler": str, "eta": float, "seed": int, "threshold": float,
 }  # fmt: skip
 _UNPROJECTED = "unprojected"
 
-COLUMNS = ("steps", "perception", "strength", "sampler", "eta", "start", "init", "seed", "consistent")
+COLUMNS = ("steps", "perception", "strength", "sampler", "eta", "start", "init", "seed", "threshold", "consistent")
 """What `describe` tells of a setting."""
 
 
@@ -81,7 +81,7 @@ def describe(knobs: Knobs, defaults: SamplingDefaults) -> dict[str, Any]:
         if sampling.sampler == "ddim":
             values["eta"] = sampling.eta
         values["seed"] = knobs.seed
-    values["consistent"] = knobs.consistent
+    values |= {"threshold": float(knobs.threshold), "consistent": knobs.consistent}
     return {name: values[name] for name in COLUMNS if name in values}
 
 

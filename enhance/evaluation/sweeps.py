@@ -9,10 +9,10 @@ from typing import Any
 
 from enhance.evaluation.summary import Summary
 
-_SWEPT = ("steps", "perception", "strength", "eta", "start")
+_SWEPT = ("steps", "perception", "strength", "eta", "start", "threshold")
 # With one step nothing is sampled, which is where both of these knobs begin.
 _BEGIN_AT_ONE_STEP = ("steps", "perception")
-_OF_EVERY_SETTING = ("strength", "consistent")
+_OF_EVERY_SETTING = ("strength", "threshold", "consistent")
 
 
 @dataclass(frozen=True)

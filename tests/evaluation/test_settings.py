@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -27,10 +28,10 @@ def test_settings_are_all_combinations() -> None:
 def test_a_name_stands_for_its_setting() -> None:
     settings = combine({
         "steps": [1, 4], "perception": [0.5], "eta": [1.0], "sampler": ["ddim"], "start": [0.3], "init": ["gaussian"],
-        "seed": [3], "consistent": [True, False],
+        "seed": [3], "threshold": [0.5, math.inf], "consistent": [True, False],
     })  # fmt: skip
     settings |= combine({"mode": ["balanced"], "strength": [0.5]}) | combine({})
-    assert len(settings) == 6
+    assert len(settings) == 10
     for name, knobs in settings.items():
         assert parse(name) == {name: knobs}
     assert parse("unprojected  balanced steps=3") == {"unprojected balanced steps=3": Knobs(
@@ -59,11 +60,11 @@ MODES = {"balanced": {"steps": 2, "perception": 0.5}, "perceptual": {"steps": 4,
 
 def test_what_a_setting_stands_for_with_a_model() -> None:
     model = SamplingDefaults(start=0.4, modes=MODES)
-    one_step = {"steps": 1, "perception": 0.0, "strength": 1.0, "consistent": True}
+    one_step = {"steps": 1, "perception": 0.0, "strength": 1.0, "threshold": 1.0, "consistent": True}
     assert describe(Knobs(), model) == one_step
     assert describe(Knobs(steps=8, perception=0), model) == one_step
     assert describe(Knobs(mode="balanced", seed=3), model) == {
         "steps": 2, "perception": 0.5, "strength": 1.0, "sampler": "ddim", "eta": 0.0, "start": 0.4, "init": "mmse",
-        "seed": 3, "consistent": True,
+        "seed": 3, "threshold": 1.0, "consistent": True,
     }  # fmt: skip
     assert "eta" not in describe(Knobs(steps=4, perception=1, sampler="ddpm"), model)
