@@ -1,0 +1,75 @@
+"""A folder of small files through `enhance run`, beside the bare network on the same pixels."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from benchmark_networks import one_step
+from benchmark_photos import write_folder
+from benchmark_results import Case
+from benchmark_setup import Setup, tell
+from benchmark_timing import Task, time_interleaved
+from PIL import Image
+from torch import Tensor
+
+from enhance import cli
+from enhance.errors import EnhanceError
+from enhance.tiling import padded
+
+_FILES, _QUICK_FILES = 200, 6
+_MOST_REPEATS = 3
+
+
+def measure_folder(setup: Setup) -> list[Case]:
+    """The command as it is, less the start of Python and torch, in turn with the network's one step alone."""
+    count, scale = (_QUICK_FILES, 0.2) if setup.quick else (_FILES, 1.0)
+    repeats = min(setup.repeats, _MOST_REPEATS)
+    tell(f"folder: {count} files, {repeats} run(s) of the command and of the bare network")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "in")
+        folder.mkdir()
+        write_folder(folder, count, scale)
+        steps = _bare_steps(folder, setup)
+        tasks: dict[str, Task] = {
+            "enhance run -r": lambda: _enhance(folder, Path(place, "out"), setup),
+            "bare network": lambda: [step() for step in steps],
+        }
+        # Not warmed up: what loads with the first file is nothing beside all of them.
+        seconds = time_interleaved(tasks, repeats, warm_up=False)
+        megapixels = sum(_pixels(path) for path in folder.iterdir()) / 1e6
+    settings = {"files": count, "megapixels": megapixels, "dtype": setup.dtype, "threads": setup.threads}
+    cases = [Case(name, settings, runs) for name, runs in seconds.items()]
+    bare = cases[-1].median
+    return [Case(case.name, settings, case.seconds, {"times_the_bare_network": case.median / bare}) for case in cases]
+
+
+def _bare_steps(folder: Path, setup: Setup) -> list[Task]:
+    """One step for every file, with its pixels in memory already."""
+    denoiser, bf16 = setup.checkpoint.denoiser, setup.dtype == "bfloat16"
+    return [one_step(denoiser, _picture(path, denoiser.stride), bf16=bf16) for path in sorted(folder.iterdir())]
+
+
+def _picture(path: Path, stride: int) -> Tensor:
+    """A file's pixels, [1, 3, H, W] in [-1, 1], its sides padded to multiples of the stride."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image, np.float32)
+    missing = [(0, padded(side, stride) - side) for side in pixels.shape[:2]]
+    values = torch.from_numpy(np.pad(pixels, [*missing, (0, 0)], mode="edge")) / 127.5 - 1
+    return values.permute(2, 0, 1)[None].contiguous(memory_format=torch.channels_last)
+
+
+def _enhance(folder: Path, out: Path, setup: Setup) -> None:
+    command = ["run", "-r", str(folder), "-o", str(out), "--force", "--quiet", "--device", "cpu"]
+    status = cli.main([*command, "--model", str(setup.model), "--threads", str(setup.threads)])
+    if status == cli.INTERRUPTED:
+        raise KeyboardInterrupt
+    if status:
+        raise EnhanceError(f"enhance run ended with status {status}")
+
+
+def _pixels(path: Path) -> int:
+    with Image.open(path) as image:
+        return image.width * image.height
