@@ -109,14 +109,19 @@ def _markdown_table(summaries: Sequence[Summary], names: Sequence[str], codec: s
     rows = [[*header, "seconds"], ["---"] * (len(header) + 1)]
     for one in summaries:
         spreads = one.gains if is_gain else one.means
-        cells = [_interval(spreads.get(name), KINDS[name].digits, "+" if is_gain else "") for name in names]
+        found = [(spreads.get(name), KINDS[name].digits) for name in names]
+        cells = [with_interval(spread, digits, "+" if is_gain else "") if spread else "" for spread, digits in found]
         cost = f"{one.seconds:.2f}" if one.seconds else ""
         rows.append([str(one.level), one.setting, str(one.images), f"{one.bits_per_pixel:.3f}", *cells, cost])
+    return to_lines(rows)
+
+
+def to_lines(rows: Iterable[Sequence[str]]) -> str:
+    """Markdown's lines of a table."""
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _interval(spread: Spread | None, digits: int, sign: str) -> str:
-    if spread is None:
-        return ""
+def with_interval(spread: Spread, digits: int, sign: str = "") -> str:
+    """The mean, and its 95 % interval where there is one: "24.73 [24.10, 25.31]"; `sign` is "+" for gains."""
     mean, low, high = (f"{value:{sign}.{digits}f}" for value in (spread.mean, spread.low, spread.high))
     return mean if math.isnan(spread.low) else f"{mean} [{low}, {high}]"

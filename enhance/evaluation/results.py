@@ -61,7 +61,7 @@ class Results:
         self._columns = [*_KEY, *_COST, *COLUMNS, *self._metrics]
         with as_output_error(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        about = self._read_about()
+        about = _read_about(folder)
         now = {**fixed, "metrics": self._metrics}
         _check_agreement(about.get("fixed", now), now, str(folder))
         self.measurements = self._read_measurements(bool(about))
@@ -89,41 +89,16 @@ class Results:
     def _table(self) -> Path:
         return self.folder / "measurements.csv"
 
-    def _read_about(self) -> dict[str, Any]:
-        path = self.folder / "about.json"
-        if not path.exists():
-            return {}
-        try:
-            about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if about["format"] != _FORMAT:
-                raise ValueError(f"format {about['format']}")
-            return about
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"not the results of an evaluation: {error}", source=str(path), hint=_ELSEWHERE) from error
-
     def _read_measurements(self, is_expected: bool) -> list[Measurement]:
-        """Rows of earlier runs; one that an interrupted run left cut off is dropped."""
+        """Rows of earlier runs."""
         if not self._table.exists():
             return []
         if not is_expected:
             raise UsageError("a table whose origin is unknown is in the way", source=str(self._table), hint=_ELSEWHERE)
-        with as_output_error(self._table):
-            text = self._table.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        rows = csv.DictReader(StringIO(whole))
-        if rows.fieldnames != self._columns:
+        columns, measurements = _read_table(self._table, self._metrics)
+        if columns != self._columns:
             raise UsageError("this table has other columns", source=str(self._table), hint=_ELSEWHERE)
-        try:
-            found = {one.key: one for one in map(self._parse, rows)}
-        except (ValueError, TypeError, KeyError) as error:
-            raise UsageError(f"this table is damaged: {error}", source=str(self._table), hint=_ELSEWHERE) from error
-        return list(found.values())
-
-    def _parse(self, row: Mapping[str, str]) -> Measurement:
-        knobs = {name: _PARSERS.get(name, float)(row[name]) for name in COLUMNS if row[name]}
-        values = {name: float(row[name]) for name in self._metrics}
-        key = Key(row["codec"], int(row["level"]), row["image"], row["setting"])
-        return Measurement(key, float(row["bits_per_pixel"]), float(row["seconds"]), values, knobs)
+        return measurements
 
     def _row(self, one: Measurement) -> str:
         cells: list[Any] = [*one.key, one.bits_per_pixel, round(one.seconds, 4)]
@@ -142,6 +117,58 @@ class Results:
 
 
 _ELSEWHERE = "choose another --output"
+
+
+def load_results(folder: Path) -> tuple[list[Measurement], dict[str, Any]]:
+    """What a folder holds, which is left as it is; a table of an older version may lack columns of knobs.
+
+    Returns:
+        the measurements, and what about.json holds.
+
+    Raises:
+        UsageError: it does not hold results, or they are damaged.
+    """
+    about, table = _read_about(folder), folder / "measurements.csv"
+    if not about or not table.exists():
+        hint = "enhance eval --output FOLDER makes them"
+        raise UsageError("there are no results of an evaluation", source=str(folder), hint=hint)
+    return _read_table(table, about["fixed"]["metrics"])[1], about
+
+
+def _read_about(folder: Path) -> dict[str, Any]:
+    """What about.json holds; empty where there is none."""
+    path = folder / "about.json"
+    if not path.exists():
+        return {}
+    try:
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if about["format"] != _FORMAT:
+            raise ValueError(f"format {about['format']}")
+        return about
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"not the results of an evaluation: {error}", source=str(path), hint=_ELSEWHERE) from error
+
+
+def _read_table(table: Path, metrics: Sequence[str]) -> tuple[list[str], list[Measurement]]:
+    """Names of the columns, and the rows; one that an interrupted run left cut off is dropped."""
+    with as_output_error(table):
+        text = table.read_text(encoding="utf-8")
+    rows = csv.DictReader(StringIO(text[: text.rfind("\n") + 1]))
+    columns = list(rows.fieldnames or ())
+    if not {*_KEY, *_COST, *metrics} <= set(columns):
+        raise UsageError("this table has other columns", source=str(table), hint=_ELSEWHERE)
+    try:
+        found = {one.key: one for one in (_parse(row, metrics) for row in rows)}
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"this table is damaged: {error}", source=str(table), hint=_ELSEWHERE) from error
+    return columns, list(found.values())
+
+
+def _parse(row: Mapping[str, str], metrics: Sequence[str]) -> Measurement:
+    knobs = {name: _PARSERS.get(name, float)(row[name]) for name in COLUMNS if row.get(name)}
+    values = {name: float(row[name]) for name in metrics}
+    key = Key(row["codec"], int(row["level"]), row["image"], row["setting"])
+    return Measurement(key, float(row["bits_per_pixel"]), float(row["seconds"]), values, knobs)
 
 
 def _line(cells: Sequence[Any]) -> str:

@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Fills measured tables and numbers into Markdown pages, from the folders that `enhance eval --output` made.
+
+    scripts/update_report.py runs/ README.md docs/report.md [--check]
+
+What a page asks for stands in its markers, which no reader sees:
+
+    <!-- measured: live1 levels="10 20" row=decoded row="fidelity: one step" columns="psnr lpips_alex" bold -->
+    <!-- /measured -->
+
+Their words are told in enhance/evaluation/measured_tables.py. Exit status: 1 with --check where a page is out of date,
+2 where a marker asks for what was not measured; then no page is changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from enhance.errors import EnhanceError
+from enhance.evaluation.measured_tables import measured_tables
+from enhance.evaluation.pages import update
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Updates or checks pages. Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", type=Path, help="folder of the folders of results")
+    parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE", help="Markdown files")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit status 1 if a page is out of date")
+    options = parser.parse_args(arguments)
+    try:
+        changed = update(options.pages, {"measured": measured_tables(options.runs)}, is_check=options.check)
+    except EnhanceError as error:
+        print(f"update_report: error: {error}", file=sys.stderr)
+        return error.exit_code
+    for page in changed:
+        print(f"{page}: {'out of date' if options.check else 'updated'}")
+    return 1 if options.check and changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
