@@ -19,13 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from benchmark_folder import measure_folder
-from benchmark_networks import measure_cost, measure_step, measure_threads
-from benchmark_pictures import measure_pictures
-from benchmark_results import Case, Report
-from benchmark_setup import Setup, tell
-from benchmark_start import measure_start
-from benchmark_table import render_machine, render_part
+from benchmarks.folder import measure_folder
+from benchmarks.networks import measure_cost, measure_step, measure_threads
+from benchmarks.pictures import measure_pictures
+from benchmarks.results import Case, Report
+from benchmarks.setup import Setup, tell
+from benchmarks.start import measure_start
+from benchmarks.table import render_machine, render_part
 
 from enhance.cli import INTERRUPTED
 from enhance.enhancer import WEIGHTS

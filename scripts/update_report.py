@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills measured tables and numbers into Markdown pages, from the folders that `enhance eval --output` made.
+"""Fills measured tables and numbers into Markdown pages, from what `enhance eval --output` and the benchmark wrote.
 
     scripts/update_report.py runs/ README.md docs/report.md [--check]
 
@@ -7,9 +7,11 @@ What a page asks for stands in its markers, which no reader sees:
 
     <!-- measured: live1 levels="10 20" row=decoded row="fidelity: one step" columns="psnr lpips_alex" bold -->
     <!-- /measured -->
+    <!-- benchmark: cost.json parts="step folder" machine -->
+    <!-- /benchmark -->
 
-Their words are told in enhance/evaluation/measured_tables.py. Exit status: 1 with --check where a page is out of date,
-2 where a marker asks for what was not measured; then no page is changed.
+Their words are told in enhance/evaluation/measured_tables.py and scripts/benchmarks/page.py. Exit status: 1 with --check
+where a page is out of date, 2 where a marker asks for what was not measured; then no page is changed.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+
+from benchmarks.page import benchmark_tables
 
 from enhance.errors import EnhanceError
 from enhance.evaluation.measured_tables import measured_tables
@@ -26,12 +30,13 @@ from enhance.evaluation.pages import update
 def main(arguments: list[str] | None = None) -> int:
     """Updates or checks pages. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", type=Path, help="folder of the folders of results")
+    parser.add_argument("runs", type=Path, help="folder of the results")
     parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE", help="Markdown files")
     parser.add_argument("--check", action="store_true", help="change nothing; exit status 1 if a page is out of date")
     options = parser.parse_args(arguments)
     try:
-        changed = update(options.pages, {"measured": measured_tables(options.runs)}, is_check=options.check)
+        kinds = {"measured": measured_tables(options.runs), "benchmark": benchmark_tables(options.runs)}
+        changed = update(options.pages, kinds, is_check=options.check)
     except EnhanceError as error:
         print(f"update_report: error: {error}", file=sys.stderr)
         return error.exit_code

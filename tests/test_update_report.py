@@ -12,6 +12,8 @@ from PIL import Image
 
 from enhance.cli import main as enhance
 
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
 PAGE = """One step gains <!-- measured: tiny row=steps=1 value=gain(psnr) --><!-- /measured --> dB.
 
 <!-- measured: tiny levels="10 20" row="decoded: the JPEG" row=steps=1 cells="psnr" bold -->
@@ -21,9 +23,9 @@ PAGE = """One step gains <!-- measured: tiny row=steps=1 value=gain(psnr) --><!-
 
 @pytest.fixture(scope="module")
 def script() -> Callable[[list[str]], int]:
-    main: Callable[[list[str]], int] = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "update_report.py"))[
-        "main"
-    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPTS))
+        main: Callable[[list[str]], int] = runpy.run_path(str(SCRIPTS / "update_report.py"))["main"]
     return main
 
 

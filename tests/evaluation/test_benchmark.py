@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from enhance.errors import EnhanceError, OutputError, UsageError
+from enhance.evaluation.pages import Marker
 from enhance.models.checkpoint import Checkpoint
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -49,13 +50,13 @@ def module(name: str) -> ModuleType:
 def quick(scripts: None, tiny_model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Quick:
     path = tmp_path_factory.mktemp("benchmark") / "results.json"
     out, err = io.StringIO(), io.StringIO()
-    small = partial(module("benchmark_peers").FBCNN, widths=(4, 6, 8, 10), blocks=1)
+    small = partial(module("benchmarks.peers").FBCNN, widths=(4, 6, 8, 10), blocks=1)
     with (
         pytest.MonkeyPatch.context() as patch,
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
-        patch.setattr(module("benchmark_networks"), "FBCNN", small)
+        patch.setattr(module("benchmarks.networks"), "FBCNN", small)
         arguments = ["--quick", "--model", str(tiny_model_file), "--json", str(path)]
         assert module("benchmark").main(arguments) == 0
     return Quick(path, out.getvalue(), err.getvalue())
@@ -64,7 +65,7 @@ def quick(scripts: None, tiny_model_file: Path, tmp_path_factory: pytest.TempPat
 @pytest.fixture
 def setup(tiny_checkpoint: Checkpoint, tmp_path: Path) -> Any:
     """Choices as they are by default, of a model whose file does not exist."""
-    return module("benchmark_setup").Setup(
+    return module("benchmarks.setup").Setup(
         tmp_path / "no.safetensors", tiny_checkpoint, threads=1, repeats=5, size=(64, 48), limit=30.0, quick=False
     )
 
@@ -94,7 +95,7 @@ def test_a_quick_run_measures_every_part(quick: Quick, tiny_model_file: Path) ->
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere only the peak is known, or nothing")
 def test_a_picture_tells_its_memory_and_stages(quick: Quick) -> None:
-    for case in module("benchmark_results").Report.read(quick.path).parts["pictures"]:
+    for case in module("benchmarks.results").Report.read(quick.path).parts["pictures"]:
         before, peak = case.figures["resident_before"], case.figures["peak_resident"]
         assert 2**26 < before <= peak < 2**32
         stages = case.figures["stages"]
@@ -123,12 +124,12 @@ def test_markdown_of_a_file(quick: Quick, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_picture_in_this_process_is_repeated_until_time_is_up(tiny_model_file: Path, tmp_path: Path) -> None:
-    module("benchmark_photos").write_photo(tmp_path / "in.jpg", 70, 50)
+    module("benchmarks.photos").write_photo(tmp_path / "in.jpg", 70, 50)
     request = {
         "picture": str(tmp_path / "in.jpg"), "output": str(tmp_path / "out.jpeg"), "model": str(tiny_model_file),
         "dtype": "float32", "threads": None, "knobs": {"steps": 2, "tile": 64, "consistent": False}, "repeats": 3,
     }  # fmt: skip
-    measure = module("benchmark_one_picture").measure
+    measure = module("benchmarks.one_picture").measure
     assert len(measure(request | {"patience": 60})["runs"]) == 3
     answer = measure(request | {"patience": 0})
     assert len(answer["runs"]) == 1 and (tmp_path / "out.jpeg").exists()
@@ -136,7 +137,7 @@ def test_a_picture_in_this_process_is_repeated_until_time_is_up(tiny_model_file:
 
 
 def test_the_plan_varies_one_thing_at_a_time() -> None:
-    jobs = module("benchmark_pictures").plan("bfloat16")
+    jobs = module("benchmarks.pictures").plan("bfloat16")
     base = asdict(jobs["base"])
     assert next(iter(jobs)) == "base" and base["megapixels"] == 1
     for name, job in jobs.items():
@@ -153,7 +154,7 @@ def test_the_plan_varies_one_thing_at_a_time() -> None:
 def test_pictures_beyond_the_limit_are_left_out_and_named(
     setup: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    pictures, results = module("benchmark_pictures"), module("benchmark_results")
+    pictures, results = module("benchmarks.pictures"), module("benchmarks.results")
     monkeypatch.setattr(pictures, "run_program", measured_in(1.0))
     monkeypatch.setattr(pictures, "write_photo", lambda *arguments: None)
     cases = pictures.measure_pictures(setup)
@@ -164,14 +165,14 @@ def test_pictures_beyond_the_limit_are_left_out_and_named(
     written = json.loads((tmp_path / "some.json").read_text(encoding="utf-8"))["parts"]["pictures"]
     assert [case["left_out"] for case in written if case["name"] == "100 MP"] == [left_out["100 MP"]]
     for markdown in (False, True):
-        text = module("benchmark_table").render_part("pictures", cases, markdown=markdown)
+        text = module("benchmarks.table").render_part("pictures", cases, markdown=markdown)
         assert text.splitlines()[-1] == f"Left out: 100 MP ({left_out['100 MP']})."
 
 
 def test_estimates_follow_the_work(setup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = module("benchmark_pictures")
+    pictures = module("benchmarks.pictures")
     jobs = pictures.plan("float32")
-    base = module("benchmark_results").Case("base", seconds=(2.0,))
+    base = module("benchmarks.results").Case("base", seconds=(2.0,))
     expected = {
         name: pictures.estimate(job, jobs["base"], base, setup.checkpoint.denoiser) for name, job in jobs.items()
     }
@@ -186,7 +187,7 @@ def test_a_picture_that_fails_is_left_out(setup: Any, monkeypatch: pytest.Monkey
     def fail(command: list[str], timeout: float) -> str:
         raise EnhanceError("ended by signal 9")
 
-    pictures = module("benchmark_pictures")
+    pictures = module("benchmarks.pictures")
     monkeypatch.setattr(pictures, "run_program", fail)
     monkeypatch.setattr(pictures, "write_photo", lambda *arguments: None)
     cases = pictures.measure_pictures(setup)
@@ -195,7 +196,7 @@ def test_a_picture_that_fails_is_left_out(setup: Any, monkeypatch: pytest.Monkey
 
 
 def test_programs_that_fail_say_why() -> None:
-    run = partial(module("benchmark_timing").run_program)
+    run = partial(module("benchmarks.timing").run_program)
     assert run([sys.executable, "-c", "import enhance; print(enhance.__name__)"]).strip() == "enhance"
     with pytest.raises(EnhanceError, match="status 3: no room"):
         run([sys.executable, "-c", "import sys; print('no room', file=sys.stderr); sys.exit(3)"])
@@ -206,13 +207,13 @@ def test_programs_that_fail_say_why() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals")
 def test_programs_that_are_killed_say_so() -> None:
     with pytest.raises(EnhanceError, match=r"signal 9.*memory"):
-        module("benchmark_timing").run_program([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+        module("benchmarks.timing").run_program([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
 
 
 def test_tasks_are_timed_in_turn() -> None:
     calls: list[str] = []
     tasks = {name: partial(calls.append, name) for name in "ab"}
-    seconds = module("benchmark_timing").time_interleaved(tasks, 2)
+    seconds = module("benchmarks.timing").time_interleaved(tasks, 2)
     assert "".join(calls) == "ababab"  # the first two warm up
     assert [len(runs) for runs in seconds.values()] == [2, 2]
 
@@ -235,8 +236,17 @@ def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
         module("benchmark").main(["--from", str(path)])
 
 
+def test_a_page_shows_the_parts_it_asks_for(quick: Quick) -> None:
+    tables = module("benchmarks.page").benchmark_tables(quick.path.parent)
+    text = tables(Marker.parse(f'{quick.path.name} parts="step start" machine'))
+    assert "**Start-up" in text and "**One step" in text and "**A folder" not in text
+    assert text.splitlines()[-1].startswith("*") and "A quick run" in text
+    with pytest.raises(UsageError, match="no part 'speed'"):
+        tables(Marker.parse(f"{quick.path.name} parts=speed"))
+
+
 def test_thread_counts() -> None:
-    counts = module("benchmark_networks").thread_counts
+    counts = module("benchmarks.networks").thread_counts
     assert list(counts(1)) == [1]
     assert list(counts(6)) == [1, 2, 3, 4, 5, 6]
     assert list(counts(24)) == [1, 2, 4, 8, 16, 24]
@@ -244,7 +254,7 @@ def test_thread_counts() -> None:
 
 
 def test_photos_are_mirrored_where_the_noise_ends() -> None:
-    synthetic = module("benchmark_photos").synthetic_photo
+    synthetic = module("benchmarks.photos").synthetic_photo
     photo = synthetic(20, 2100)
     assert photo.shape == (20, 2100, 3) and photo.dtype == np.uint8 and photo.std() > 30
     assert np.array_equal(photo[:, 1024:1034], photo[:, 1014:1024][:, ::-1])

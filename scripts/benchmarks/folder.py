@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmark_networks import one_step
-from benchmark_photos import write_folder
-from benchmark_results import Case
-from benchmark_setup import Setup, tell
-from benchmark_timing import Task, time_interleaved
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.networks import one_step
+from benchmarks.photos import write_folder
+from benchmarks.results import Case
+from benchmarks.setup import Setup, tell
+from benchmarks.timing import Task, time_interleaved
 from enhance import cli
 from enhance.errors import EnhanceError
 from enhance.tiling import padded

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from benchmark_peers import FBCNN, FBCNN_MACS_512, FBCNN_PARAMETERS, count_macs, count_parameters
-from benchmark_results import Case
-from benchmark_setup import Setup, core_count, tell
-from benchmark_timing import Task, time_interleaved
 from torch import Tensor
 
+from benchmarks.peers import FBCNN, FBCNN_MACS_512, FBCNN_PARAMETERS, count_macs, count_parameters
+from benchmarks.results import Case
+from benchmarks.setup import Setup, core_count, tell
+from benchmarks.timing import Task, time_interleaved
 from enhance.models.unet import Denoiser
 
 _SIDE = 512

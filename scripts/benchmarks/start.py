@@ -7,10 +7,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmark_photos import write_photo
-from benchmark_results import Case
-from benchmark_setup import Setup, tell
-from benchmark_timing import run_program, time_interleaved
+from benchmarks.photos import write_photo
+from benchmarks.results import Case
+from benchmarks.setup import Setup, tell
+from benchmarks.timing import run_program, time_interleaved
 
 _LOAD = "import sys; from enhance.models.checkpoint import load_checkpoint; load_checkpoint(sys.argv[1])"
 

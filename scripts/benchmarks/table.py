@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmark_results import Case
+from benchmarks.results import Case
 
 Column = tuple[str, Callable[[Case], str]]
 

@@ -1,4 +1,4 @@
-"""Enhances one file in a fresh interpreter and prints what it took; `benchmark_pictures` starts it for every case.
+"""Enhances one file in a fresh interpreter and prints what it took; `pictures` starts it for every case.
 
 A process of its own, because peak memory never goes down again. The one argument and what is printed are JSON objects.
 """

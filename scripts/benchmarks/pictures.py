@@ -14,16 +14,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmark_photos import write_photo
-from benchmark_results import Case
-from benchmark_setup import Setup, tell
-from benchmark_timing import run_program
-
+from benchmarks.photos import write_photo
+from benchmarks.results import Case
+from benchmarks.setup import Setup, tell
+from benchmarks.timing import run_program
 from enhance.errors import EnhanceError
 from enhance.models.unet import Denoiser
 from enhance.tiling import TilePlan
 
-_PROGRAM = Path(__file__).with_name("benchmark_one_picture.py")
+_PROGRAM = Path(__file__).with_name("one_picture.py")
 _PATIENCE = 20.0
 """Seconds after which a case is not repeated any more."""
 _START = 60.0
