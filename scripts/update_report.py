@@ -10,8 +10,8 @@ What a page asks for stands in its markers, which no reader sees:
     <!-- benchmark: cost.json parts="step folder" machine -->
     <!-- /benchmark -->
 
-Their words are told in enhance/evaluation/measured_tables.py and scripts/benchmarks/page.py. Exit status: 1 with --check
-where a page is out of date, 2 where a marker asks for what was not measured; then no page is changed.
+Their words are told in enhance/evaluation/measured_tables.py and scripts/benchmarks/page.py. Exit status: 1 with
+--check where a page is out of date, 2 where a marker asks for what was not measured; then no page is changed.
 """
 
 from __future__ import annotations
