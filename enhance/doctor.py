@@ -20,6 +20,9 @@ from enhance.errors import EnhanceError, WeightsError
 if TYPE_CHECKING:
     from enhance.codecs.vvc_decoders import ExternalDecoder
 
+_At = Callable[[str, object], str]
+"""A fact, and where it was found or looked for -> what is told of it."""
+
 _PATIENCE = 30  # seconds
 _PACKAGES = ("torch", "numpy", "pillow", "jpeglib", "safetensors", "imageio-ffmpeg", "tqdm")
 
@@ -45,18 +48,26 @@ def main(options: argparse.Namespace) -> int:
     return WeightsError.exit_code if problems else 0
 
 
-def examine() -> dict[str, dict[str, Any]]:
-    """What this machine and this installation have, as plain JSON values."""
+def examine(*, with_places: bool = True) -> dict[str, dict[str, Any]]:
+    """What this machine and this installation have, as plain JSON values.
+
+    Args:
+        with_places: also where programs are; False for a record that others will read.
+    """
+
+    def at(fact: str, place: object) -> str:
+        return f"{fact} ({place})" if with_places else fact
+
     return {
-        "versions": _versions(),
+        "versions": _versions(at),
         "machine": _machine(),
-        "decoders": _decoders(),
+        "decoders": _decoders(at),
         "weights": _weights(),
     }
 
 
-def _versions() -> dict[str, Any]:
-    found = {"enhance": __version__, "python": f"{platform.python_version()} ({sys.executable})"}
+def _versions(at: _At) -> dict[str, Any]:
+    found = {"enhance": __version__, "python": at(platform.python_version(), sys.executable)}
     return found | {name: _or_reason(partial(importlib.metadata.version, name)) for name in _PACKAGES}
 
 
@@ -76,14 +87,14 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _decoders() -> dict[str, Any]:
+def _decoders(at: _At) -> dict[str, Any]:
     from enhance.codecs.base import all_decoders
     from enhance.codecs.vvc_decoders import VTM, VVDEC, choose_decoder
 
     found = {f"codec {decoder.name}": " ".join(decoder.extensions) for decoder in all_decoders()}
     found |= {"libjpeg (Pillow)": _or_reason(_libjpeg)}
-    found |= {decoder.title: _or_reason(partial(_external, decoder)) for decoder in (VTM, VVDEC)}
-    found |= {"ffmpeg (imageio-ffmpeg)": _or_reason(_ffmpeg)}
+    found |= {decoder.title: _or_reason(partial(_external, decoder, at)) for decoder in (VTM, VVDEC)}
+    found |= {"ffmpeg (imageio-ffmpeg)": _or_reason(partial(_ffmpeg, at))}
     return found | {"VVC is decoded by": _or_reason(lambda: choose_decoder()[0].title)}
 
 
@@ -94,17 +105,17 @@ def _libjpeg() -> str:
     return f"libjpeg-turbo {turbo}" if turbo else f"libjpeg {features.version_codec('jpg')}"
 
 
-def _external(decoder: ExternalDecoder) -> str:
+def _external(decoder: ExternalDecoder, at: _At) -> str:
     program = decoder.find()
     if program is None:
-        return f"not found; looked for: {decoder.places()}"
+        return at("not found", f"looked for: {decoder.places()}")
     # VTM says its version before it complains about the option.
     said = _output(program, "--version")
     version = re.search(r"[Vv]ersion\s+(\S+)", said)
-    return f"{version[1] if version else 'of unknown version'} ({program})"
+    return at(version[1] if version else "of unknown version", program)
 
 
-def _ffmpeg() -> str:
+def _ffmpeg(at: _At) -> str:
     from enhance.codecs.vvc_decoders import find_ffmpeg
 
     program = find_ffmpeg()
@@ -114,7 +125,7 @@ def _ffmpeg() -> str:
         vvc = "cannot decode VVC"
     else:
         vvc = "decodes VVC as an experiment only, too old" if "X" in flags[1] else "decodes VVC"
-    return f"{version[0]}, {vvc} ({program})"
+    return at(f"{version[0]}, {vvc}", program)
 
 
 def _output(program: Path, *arguments: str) -> str:

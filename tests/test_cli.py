@@ -18,6 +18,7 @@ from PIL import Image
 
 from enhance.cli import main
 from enhance.codecs.base import decode
+from enhance.doctor import examine
 from enhance.enhancer import Enhancer
 
 JpegFactory = Callable[..., bytes]
@@ -216,6 +217,11 @@ def test_doctor_checks_the_weights(tiny_weights: Path, capsys: pytest.CaptureFix
     assert "vvc.safetensors" in capsys.readouterr().err
     damaged.write_bytes(content[:1000])
     assert main(["doctor"]) == 3
+
+
+def test_what_others_read_tells_no_places(tiny_weights: Path) -> None:
+    told = json.dumps(examine(with_places=False))
+    assert sys.executable not in told and str(Path(sys.prefix)) not in told and "looked for" not in told
 
 
 def test_doctor_tells_the_decoders_of_vvc_and_where_they_were_looked_for(

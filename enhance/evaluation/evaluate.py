@@ -96,7 +96,7 @@ def evaluate_into(folder: Path, plan: Plan) -> Outcome:
     can_draw = _can_draw()
     results = Results(folder, _fixed(plan), list(plan.metrics.of_pictures))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    results.begin_run({"date": now, "options": dict(plan.options), **examine()})
+    results.begin_run({"date": now, "options": dict(plan.options), **examine(with_places=False)})
     patches = PatchStore(folder / "features", plan.metrics.networks)
     done = {one.key for one in results.measurements if patches.has(one.key)}
     failures = []
@@ -173,8 +173,7 @@ def _topics(plan: Plan, about: Mapping[str, Any]) -> dict[str, str]:
         topics[codec] = ", ".join(f"{name} {value}" for name, value in facts.items())
     topics |= {f"peer {name}": " ".join(command) for name, command in fixed["peers"].items()}
     topics["machine"] = ", ".join(f"{name} {value}" for name, value in run["machine"].items() if name != "free memory")
-    versions = {name: value for name, value in run["versions"].items() if name not in ("python",)}
-    topics["versions"] = ", ".join(f"{name} {value}" for name, value in versions.items())
+    topics["versions"] = ", ".join(f"{name} {value}" for name, value in run["versions"].items())
     return topics
 
 
