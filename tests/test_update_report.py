@@ -65,3 +65,11 @@ def test_a_page_that_cannot_be_filled_in_stays(
     page.write_text(PAGE)
     assert script([str(tmp_path), str(page)]) == 2 and page.read_text() == PAGE
     assert capsys.readouterr().err.startswith(f"update_report: error: {page}:1: ")
+
+
+def test_the_projects_own_pages_are_up_to_date(script: Callable[[list[str]], int]) -> None:
+    """The numbers that README.md and the report show are those that lie beside them."""
+    root = SCRIPTS.parent
+    pages = [root / "README.md", root / "docs" / "report.md"]
+    assert all("<!-- measured: " in page.read_text(encoding="utf-8") for page in pages)
+    assert script([str(root / "docs" / "measured"), *map(str, pages), "--check"]) == 0
