@@ -16,7 +16,7 @@ from enhance.evaluation.measuring import BASELINE
 from enhance.evaluation.originals import find_originals
 from enhance.evaluation.peers import Peer
 from enhance.evaluation.protocol import JpegProtocol, Protocol, VvcProtocol
-from enhance.evaluation.settings import combine, parse, parse_switch
+from enhance.evaluation.settings import KNOB_TYPES, combine, parse, parse_switch
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import load_checkpoint
 
@@ -65,8 +65,7 @@ def _protocols(args: argparse.Namespace) -> list[Protocol]:
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Knobs]:
-    names = ("mode", "steps", "perception", "strength", "start", "init", "sampler", "eta", "seed", "threshold")
-    choices = {name: getattr(args, name) or [] for name in names}
+    choices = {name: getattr(args, name) or [] for name in ("mode", *KNOB_TYPES)}
     choices["consistent"] = parse_switch(args.consistent or [])
     # Settings by name stand alone, unless knobs ask for combinations, too.
     settings = combine(choices) if any(choices.values()) or not args.setting else {}

@@ -22,7 +22,7 @@ from typing import Any
 from enhance.atomic_file import as_output_error, atomic_file
 from enhance.errors import UsageError
 from enhance.evaluation.measuring import Key, Measurement
-from enhance.evaluation.settings import COLUMNS
+from enhance.evaluation.settings import COLUMNS, KNOB_TYPES
 
 _FORMAT = 1
 _KEY = ("codec", "level", "image", "setting")
@@ -33,9 +33,7 @@ def _switch(text: str) -> bool:
     return text == "True"
 
 
-_PARSERS: dict[str, Callable[[str], Any]] = {
-    "steps": int, "sampler": str, "init": str, "seed": int, "consistent": _switch,
-}  # fmt: skip
+_PARSERS: dict[str, Callable[[str], Any]] = {**KNOB_TYPES, "consistent": _switch}
 
 
 class Results:
@@ -165,7 +163,7 @@ def _read_table(table: Path, metrics: Sequence[str]) -> tuple[list[str], list[Me
 
 
 def _parse(row: Mapping[str, str], metrics: Sequence[str]) -> Measurement:
-    knobs = {name: _PARSERS.get(name, float)(row[name]) for name in COLUMNS if row.get(name)}
+    knobs = {name: _PARSERS[name](row[name]) for name in COLUMNS if row.get(name)}
     values = {name: float(row[name]) for name in metrics}
     key = Key(row["codec"], int(row["level"]), row["image"], row["setting"])
     return Measurement(key, float(row["bits_per_pixel"]), float(row["seconds"]), values, knobs)

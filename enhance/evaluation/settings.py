@@ -12,10 +12,12 @@ from enhance.knobs import MODES, Knobs, SamplingDefaults
 _OF_SAMPLES = ("perception", "start", "init", "sampler", "eta")
 """Knobs that mean nothing where one step is made."""
 
-_KINDS: dict[str, type] = {
+KNOB_TYPES: dict[str, type] = {
     "steps": int, "perception": float, "strength": float, "start": float,
     "init": str, "sampler": str, "eta": float, "seed": int, "threshold": float,
 }  # fmt: skip
+"""Knobs that have a value in a setting's name, in the order in which names have them."""
+
 _UNPROJECTED = "unprojected"
 
 COLUMNS = ("steps", "perception", "strength", "sampler", "eta", "start", "init", "seed", "threshold", "consistent")
@@ -61,13 +63,13 @@ def parse(text: str) -> dict[str, Knobs]:
             chosen["mode"] = word
         elif word == _UNPROJECTED:
             chosen["consistent"] = False
-        elif is_assigned and name in _KINDS:
+        elif is_assigned and name in KNOB_TYPES:
             try:
-                chosen[name] = _KINDS[name](value)
+                chosen[name] = KNOB_TYPES[name](value)
             except ValueError:
                 raise UsageError(f"{name} cannot be {value!r}") from None
         elif word != "default":
-            hint = f"{', '.join(MODES)}, {_UNPROJECTED}, or NAME=VALUE of {', '.join(_KINDS)}"
+            hint = f"{', '.join(MODES)}, {_UNPROJECTED}, or NAME=VALUE of {', '.join(KNOB_TYPES)}"
             raise UsageError(f"a setting cannot hold {word!r}", hint=hint)
     return {_name(chosen): Knobs(**chosen)}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.results import Case
+from enhance.evaluation.report import to_lines
 
 Column = tuple[str, Callable[[Case], str]]
 
@@ -17,14 +18,13 @@ def render_part(part: str, cases: Sequence[Case], *, markdown: bool = False) -> 
     rows = [[cell(case) for _, cell in columns] for case in measured]
     header = [name for name, _ in columns]
     lines = [f"**{title}**" if markdown else title, ""]
-    lines += _markdown(header, rows) if markdown else _text(header, rows)
+    lines += [_markdown(header, rows)] if markdown else _text(header, rows)
     left_out = [f"Left out: {case.name} ({case.left_out})." for case in cases if case.left_out is not None]
     return "\n".join([*lines, *(["", *left_out] if left_out else [])])
 
 
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)]
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return to_lines([header, ["---", *["---:"] * (len(header) - 1)], *rows])
 
 
 def _text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

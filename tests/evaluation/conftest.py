@@ -1,12 +1,15 @@
-"""Small originals, and nothing of this machine's weights of metrics."""
+"""Small originals, measurements of two pictures, and nothing of this machine's weights of metrics."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from enhance.evaluation.measuring import BASELINE, Key, Measurement
 
 
 @pytest.fixture
@@ -26,3 +29,27 @@ def originals(tmp_path: Path) -> Path:
         Image.fromarray(small).resize((48, 40), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
     (folder / "notes.txt").write_text("not an image", encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def two_pictures() -> Callable[..., list[Measurement]]:
+    """Measurements of the pictures "a" and "b", decoded and under the setting "x"; called with a codec and a level."""
+    values = {
+        ("a", BASELINE): (30.0, 0.3),
+        ("a", "x"): (31.0, 0.2),
+        ("b", BASELINE): (20.0, 0.5),
+        ("b", "x"): (23.0, 0.6),
+    }
+
+    def measured(codec: str = "jpeg", level: int = 10) -> list[Measurement]:
+        return [
+            Measurement(
+                Key(codec, level, image, setting),
+                0.5,
+                2.0 * (setting != BASELINE),
+                {"psnr": decibels, "lpips_alex": lpips},
+            )
+            for (image, setting), (decibels, lpips) in values.items()
+        ]
+
+    return measured

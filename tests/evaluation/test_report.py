@@ -4,49 +4,40 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from io import StringIO
+
+import pytest
 
 from enhance.evaluation.measuring import BASELINE, Key, Measurement
 from enhance.evaluation.report import to_csv, to_markdown, to_rows, to_table
 from enhance.evaluation.summary import Summary, summarize
 
-
-def two_pictures(codec: str = "jpeg") -> list[Measurement]:
-    values = {
-        ("a", BASELINE): (30.0, 0.3),
-        ("a", "x"): (31.0, 0.2),
-        ("b", BASELINE): (20.0, 0.5),
-        ("b", "x"): (23.0, 0.6),
-    }
-    return [
-        Measurement(
-            Key(codec, 10, image, setting), 0.5, 2.0 * (setting != BASELINE), {"psnr": decibels, "lpips_alex": lpips}
-        )
-        for (image, setting), (decibels, lpips) in values.items()
-    ]
+Measure = Callable[..., list[Measurement]]
 
 
-def summaries() -> list[Summary]:
+@pytest.fixture
+def summaries(two_pictures: Measure) -> list[Summary]:
     return summarize(two_pictures(), lambda keys: {"fd_alex": 4.0 if keys[0].setting == BASELINE else 3.0})
 
 
-def test_table() -> None:
-    table = to_table(summaries(), ["psnr", "lpips_alex"]).splitlines()
+def test_table(summaries: list[Summary]) -> None:
+    table = to_table(summaries, ["psnr", "lpips_alex"]).splitlines()
     assert table[0].split() == ["level", "setting", "bpp", "PSNR", "gain", "std", "worst", "LPIPS", "gain", "s"]
     assert table[1].split() == ["10", "decoded", "0.500", "25.00", "0.4000"]
     assert table[2].split() == ["10", "x", "0.500", "27.00", "+2.00", "1.00", "+1.00", "0.4000", "+0.0000", "2.00"]
     assert len(table) == 3
 
 
-def test_two_codecs_have_two_tables() -> None:
+def test_two_codecs_have_two_tables(summaries: list[Summary], two_pictures: Measure) -> None:
     table = to_table(summarize([*two_pictures(), *two_pictures("vvc")]), ["psnr"])
     first, second = table.split("\n\n")
     assert first.splitlines()[0] == "jpeg" and second.splitlines()[0] == "vvc"
-    assert first.splitlines()[1:] == second.splitlines()[1:] == to_table(summaries(), ["psnr"]).splitlines()
+    assert first.splitlines()[1:] == second.splitlines()[1:] == to_table(summaries, ["psnr"]).splitlines()
 
 
-def test_csv_has_a_row_for_each_metric() -> None:
-    rows = list(csv.DictReader(StringIO(to_csv(to_rows(summaries())))))
+def test_csv_has_a_row_for_each_metric(summaries: list[Summary]) -> None:
+    rows = list(csv.DictReader(StringIO(to_csv(to_rows(summaries)))))
     assert [(row["setting"], row["metric"]) for row in rows] == [
         (setting, metric) for setting in (BASELINE, "x") for metric in ("psnr", "lpips_alex", "fd_alex")
     ]
@@ -58,8 +49,8 @@ def test_csv_has_a_row_for_each_metric() -> None:
     assert rows[0]["gain"] == rows[2]["low"] == "nan" and to_csv([]) == "\n"
 
 
-def test_markdown() -> None:
-    text = to_markdown(summaries(), {"originals": "2 of live1"}, {"FID/256, DISTS": "no weights"})
+def test_markdown(summaries: list[Summary]) -> None:
+    text = to_markdown(summaries, {"originals": "2 of live1"}, {"FID/256, DISTS": "no weights"})
     lines = text.splitlines()
     assert lines[:4] == ["# Evaluation", "", "- originals: 2 of live1", ""]
     assert "- not measured: FID/256, DISTS: no weights" in lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,23 +11,10 @@ import pytest
 from enhance.evaluation.measuring import BASELINE, Key, Measurement
 from enhance.evaluation.summary import Spread, summarize
 
-
-def two_pictures(codec: str = "jpeg", level: int = 10) -> list[Measurement]:
-    values = {
-        ("a", BASELINE): (30.0, 0.3),
-        ("a", "x"): (31.0, 0.2),
-        ("b", BASELINE): (20.0, 0.5),
-        ("b", "x"): (23.0, 0.6),
-    }
-    return [
-        Measurement(
-            Key(codec, level, image, setting), 0.5, 2.0 * (setting != BASELINE), {"psnr": decibels, "lpips_alex": lpips}
-        )
-        for (image, setting), (decibels, lpips) in values.items()
-    ]
+Measure = Callable[..., list[Measurement]]
 
 
-def test_means_and_gains_against_hand_computed_values() -> None:
+def test_means_and_gains_against_hand_computed_values(two_pictures: Measure) -> None:
     baseline, enhanced = summarize(two_pictures())
     assert baseline.means["psnr"].mean == 25.0 and baseline.means["lpips_alex"].mean == 0.4
     assert (baseline.gains, enhanced.images, enhanced.seconds) == ({}, 2, 2.0)
@@ -36,7 +24,7 @@ def test_means_and_gains_against_hand_computed_values() -> None:
     assert (gain.mean, gain.std, gain.least) == pytest.approx((0.0, 0.1, -0.1))
 
 
-def test_gains_are_over_the_pictures_that_both_have() -> None:
+def test_gains_are_over_the_pictures_that_both_have(two_pictures: Measure) -> None:
     """A peer that failed on the first picture is compared with the decoded picture of the second alone."""
     found = [one for one in two_pictures() if one.key[2:] != ("a", "x")]
     assert summarize(found)[1].gains["psnr"].mean == 3.0
@@ -80,7 +68,7 @@ def test_a_perfect_picture_has_no_finite_gain() -> None:
     assert math.isnan(enhanced.gains["psnr"].mean)
 
 
-def test_order_and_the_latest_of_two_measurements() -> None:
+def test_order_and_the_latest_of_two_measurements(two_pictures: Measure) -> None:
     later = [
         Measurement(one.key, 0.5, 0, {"psnr": 50.0, "lpips_alex": 0.1}) for one in two_pictures() if one.key[3] == "x"
     ]
@@ -91,7 +79,7 @@ def test_order_and_the_latest_of_two_measurements() -> None:
     assert found[1].means["psnr"].mean == 50
 
 
-def test_distances_between_sets() -> None:
+def test_distances_between_sets(two_pictures: Measure) -> None:
     def distances(keys: object) -> dict[str, float]:
         assert isinstance(keys, list)
         return {"fd_alex": 4.0 if keys[0].setting == BASELINE else 3.0}
