@@ -73,7 +73,9 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="VVC: squares of each image to code by libvvenc at random QPs (default: 2, or 0 with --streams)",
     )
-    group.add_argument("--preset", default="fast", help="VVC: of libvvenc (default: %(default)s)")
+    group.add_argument(
+        "--preset", default="fast", help="VVC: of libvvenc, for training and validation (default: %(default)s)"
+    )
     group.add_argument("--cache", type=Path, metavar="FOLDER", help="VVC: for the pairs (default: pairs in -o)")
 
 

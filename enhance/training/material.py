@@ -68,7 +68,7 @@ def prepare_vvc(args: argparse.Namespace) -> Material:
 
     def validation() -> Validation:
         images = [load_image(path) for path in find_images([args.val])]
-        return Validation.of_vvc(images, cache / "validation", workers=workers)
+        return Validation.of_vvc(images, cache / "validation", preset=args.preset, workers=workers)
 
     megapixels = sum(pair[0].shape[0] * pair[0].shape[1] for pair in crops.pairs) / 1e6
     description = {"images": len(photos), "pairs": len(crops.pairs), "megapixels": round(megapixels, 1)}

@@ -49,11 +49,13 @@ class Validation:
         return cls(originals, [(rate, [encode_jpeg(image, rate) for image in originals]) for rate in rates])
 
     @classmethod
-    def of_vvc(cls, images: Sequence[Uint8], cache: Path, qps: Sequence[int] = QPS, workers: int = 1) -> Validation:
-        """The images' central squares as VVC intra pictures; `cache` keeps them from run to run."""
+    def of_vvc(
+        cls, images: Sequence[Uint8], cache: Path, qps: Sequence[int] = QPS, *, preset: str = "fast", workers: int = 1
+    ) -> Validation:
+        """The images' central squares as VVC intra pictures by libvvenc; `cache` keeps them from run to run."""
         originals = [_centre(image) for image in images]
         coded: list[tuple[Rate, list[npt.NDArray[Any]]]] = [
-            (VvcRate(qp), list(code_pictures(originals, qp, cache, workers=workers))) for qp in qps
+            (VvcRate(qp), list(code_pictures(originals, qp, cache, preset=preset, workers=workers))) for qp in qps
         ]
         return cls(originals, coded)
 

@@ -153,7 +153,7 @@ def test_train_and_validate(photos: list[Path], tmp_path: Path, monkeypatch: pyt
     model = load_checkpoint(run / "model.safetensors")
     assert model.codec == "vvc" and model.training["pairs"] == 4
     assert (run / "curve.csv").read_text().splitlines()[0].endswith("gain_q27,gain_q32,gain_q37,gain_q42,gain_q47")
-    assert len(list((run / "pairs" / "validation").glob("*_qp47.npy"))) == 2
+    assert len(list((run / "pairs" / "validation").glob("faster_*_qp47.npy"))) == 2
     fine = tmp_path / "fine"
     init = ["--init", str(run / "model.safetensors"), "--cache", str(run / "pairs")]
     assert main(["train", *common, *init, "--device", "cpu", "-o", str(fine), "--steps", "1"]) == 0
