@@ -1,6 +1,7 @@
 """Many pictures: decoding and writing in threads beside the network, bounded in memory, one failure at a time.
 
     decode threads ──►  the caller's thread: network  ──► write threads
+          │            (small pictures: threads)             │
           └──────────── at most `memory` bytes under way ─────────┘
 
 One file's failure is that file's outcome. Only what makes all further work pointless (a full disk) ends a batch early.
@@ -15,7 +16,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,22 @@ _log = logging.getLogger(__name__)
 Decode = Callable[[str], DecodedImage]
 Enhance = Callable[[DecodedImage], EnhancedImage]
 Write = Callable[[EnhancedImage, Job], None]
+
+
+@dataclass(frozen=True)
+class SmallPictures:
+    """Pictures that several threads work on, each on its own, instead of all threads on one after the other.
+
+    Attributes:
+        threads: pictures at a time.
+        include: whether a picture is one of them.
+        prepare: called once in each thread, before its first picture.
+    """
+
+    threads: int
+    include: Callable[[DecodedImage], bool]
+    prepare: Callable[[], None]
+
 
 MEMORY = 2**30
 _MOST_UNDER_WAY = 32
@@ -44,6 +61,7 @@ class _UnderWay:
 
     job: Job
     decoded: Future[DecodedImage]
+    enhancing: Future[None] | None = None
     size: int = 0
     pixels: int = 0
     record: EnhancementRecord | None = None
@@ -71,27 +89,29 @@ def run_batch(
     decode: Decode = decode_input,
     write: Write,
     memory: int = MEMORY,
+    small: SmallPictures | None = None,
     abandon: Callable[[], object] | None = None,
 ) -> Generator[Outcome, None, None]:
     """Takes every job from file to file.
 
     Args:
         jobs: from `plan_batch`.
-        enhance: the network; called in the caller's thread, one picture at a time.
+        enhance: the network; called in the caller's thread, one picture at a time, but for small pictures.
         decode: called in threads with an input's name.
         write: called in threads; must leave no half file behind.
         memory: bytes of pictures that may wait between decoder and writer. A picture above it is worked on alone.
+        small: the pictures that have a thread of their own in the network; none are if it is not given.
         abandon: ends what `decode` is waiting for, in all its threads; called, perhaps repeatedly, where the batch is
             dropped.
 
     Yields:
         one outcome per job, in order. Closing the iterator (or an exception in it, Ctrl-C included) drops what has not
-        begun and waits until started files are whole or gone.
+        begun and waits until started files are whole or gone, and small pictures out of the network.
 
     Raises:
         BrokenPipeError: whoever reads the output has left.
     """
-    pipeline = _Pipeline(jobs, decode, enhance, write, memory)
+    pipeline = _Pipeline(jobs, decode, enhance, write, memory, small)
     try:
         yield from pipeline.run()
     finally:
@@ -99,11 +119,21 @@ def run_batch(
 
 
 class _Pipeline:
-    def __init__(self, jobs: Sequence[Job], decode: Decode, enhance: Enhance, write: Write, memory: int) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        decode: Decode,
+        enhance: Enhance,
+        write: Write,
+        memory: int,
+        small: SmallPictures | None,
+    ) -> None:
         workers = max(1, min(8, os.cpu_count() or 1))
         self.decoders = ThreadPoolExecutor(workers, "decode")
         self.writers = ThreadPoolExecutor(workers, "write")
-        self.decode, self.enhance, self.write, self.memory = decode, enhance, write, memory
+        self.networks = ThreadPoolExecutor(small.threads, "network", small.prepare) if small else None
+        self.pools = [pool for pool in (self.decoders, self.networks, self.writers) if pool is not None]
+        self.decode, self.enhance, self.write, self.memory, self.small = decode, enhance, write, memory, small
         self.waiting = deque(jobs)
         self.decoding: deque[_UnderWay] = deque()
         self.writing: deque[_UnderWay] = deque()
@@ -125,13 +155,13 @@ class _Pipeline:
                 return
 
     def stop(self, abandon: Callable[[], object] | None) -> None:
-        for pool in (self.decoders, self.writers):
+        for pool in self.pools:
             pool.shutdown(wait=False, cancel_futures=True)
         # A decoder may begin with the next of its programs after one was ended.
         while abandon is not None and not all(item.decoded.done() for item in self.decoding):
             abandon()
             time.sleep(_ABANDONING)
-        for pool in (self.decoders, self.writers):
+        for pool in self.pools:
             pool.shutdown(wait=True)
 
     def _start_decoding(self) -> None:
@@ -157,15 +187,29 @@ class _Pipeline:
             item.size = decoded.pixels.nbytes * _BYTES_PER_BYTE
             self.recent_sizes.append(item.size)
             self._start_decoding()  # beside the network; this one still counts
+            if self.networks is not None and self.small is not None and self.small.include(decoded):
+                item.enhancing = self.networks.submit(self._enhance, item, decoded)
+                return item
+        except Exception as error:
+            item.error = _as_enhance_error(error, item.job.input)
+            return item
+        # All threads are for this picture now.
+        wait([other.enhancing for other in self.writing if other.enhancing is not None])
+        self._enhance(item, decoded)
+        return item
+
+    def _enhance(self, item: _UnderWay, decoded: DecodedImage) -> None:
+        try:
             enhanced = self.enhance(decoded)
             item.record = enhanced.record
             item.written = self.writers.submit(self.write, enhanced, item.job)
         except Exception as error:
             item.error = _as_enhance_error(error, item.job.input)
-        return item
 
     def _finish(self, item: _UnderWay) -> Outcome:
         try:
+            if item.enhancing is not None:
+                item.enhancing.result()
             if item.written is not None:
                 item.written.result()
         except BrokenPipeError:
@@ -180,10 +224,12 @@ class _Pipeline:
     def _end(self) -> None:
         """Takes back what has not reached the network."""
         self.ended = True
-        for item in reversed(self.decoding):
+        while self.decoding:
+            item = self.decoding.pop()
             item.decoded.cancel()
             self.waiting.appendleft(item.job)
-        self.decoding.clear()
+        while self.writing and (last := self.writing[-1]).enhancing is not None and last.enhancing.cancel():
+            self.waiting.appendleft(self.writing.pop().job)
 
 
 def _is_hopeless(error: BaseException | None) -> bool:

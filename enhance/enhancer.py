@@ -35,6 +35,10 @@ WEIGHTS = Path(__file__).parent / "weights"
 _CEILING = 1800 * 2**20
 _SMALLEST_BUDGET = 64 * 2**20
 
+# Pixels times evaluations that one thread does in a few seconds: what a Ctrl-C may have to wait for.
+_SMALL = 2**20
+_SMALL_BYTES = 700 * 2**20  # in float32, measured as in `tiled_denoiser`
+
 _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 
@@ -163,6 +167,21 @@ class Enhancer:
             notes=decoded.notes + notes,
         )
         return EnhancedImage(pixels, record, decoded.metadata, decoded.source)
+
+    def is_small(self, decoded: DecodedImage, knobs: Knobs) -> bool:
+        """Whether a picture is a few seconds' work for one thread, and best left to it while others do their own.
+
+        Raises:
+            WeightsError: there is no usable model for the codec.
+        """
+        evaluations = knobs.resolve(self.checkpoint(decoded.rate.codec).sampling).evaluations
+        return decoded.height * decoded.width * evaluations <= _SMALL
+
+    def small_at_a_time(self) -> int:
+        """How many small pictures to enhance at a time: one per CPU thread, if memory allows; one on other devices."""
+        if self.device.type != "cpu":
+            return 1
+        return max(1, min(torch.get_num_threads(), runtime.free_memory(self.device) // (2 * _SMALL_BYTES)))
 
     def _denoise(
         self, decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, tile: int | str

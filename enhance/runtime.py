@@ -102,6 +102,11 @@ def set_threads(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
+def use_one_thread() -> None:
+    """Has the calling thread compute alone; threads that have computed before keep the number of theirs."""
+    torch.set_num_threads(1)
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that can still be allocated on a device: for the CPU what the machine and its control group leave."""
     if device.type == "cuda":

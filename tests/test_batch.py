@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enhance.batch import run_batch
+from enhance.batch import SmallPictures, run_batch
 from enhance.batch_plan import Job, Plan, plan_batch
 from enhance.codecs.jpeg_rate import JpegRate
 from enhance.errors import DecodeError, OutputError, UsageError
@@ -140,8 +140,15 @@ def jobs(count: int) -> list[Job]:
     return [Job(f"{number}.jpg", f"{number}.png") for number in range(count)]
 
 
-@given(st.lists(st.sampled_from(["done", "decode", "enhance", "write", "bug"]), max_size=40))
-def test_every_job_has_its_own_outcome_in_order(fates: list[str]) -> None:
+def small(threads: int = 2, side: int = 64, prepare: Callable[[], None] = lambda: None) -> SmallPictures:
+    return SmallPictures(threads, lambda image: image.height <= side, prepare)
+
+
+@given(
+    st.lists(st.sampled_from(["done", "decode", "enhance", "write", "bug"]), max_size=40),
+    st.sampled_from([None, small(), small(3, 4)]),
+)
+def test_every_job_has_its_own_outcome_in_order(fates: list[str], small: SmallPictures | None) -> None:
     def fate(name: str) -> str:
         return fates[int(name.removesuffix(".jpg"))]
 
@@ -161,7 +168,7 @@ def test_every_job_has_its_own_outcome_in_order(fates: list[str]) -> None:
         if fate(job.input) == "write":
             raise OutputError("no permission", source=job.output)
 
-    outcomes = list(run_batch(jobs(len(fates)), network, decode=decode, write=write))
+    outcomes = list(run_batch(jobs(len(fates)), network, decode=decode, write=write, small=small))
     assert [outcome.input for outcome in outcomes] == [job.input for job in jobs(len(fates))]
     assert [outcome.status == "done" for outcome in outcomes] == [fate == "done" for fate in fates]
     assert all((outcome.error is None) == (outcome.status == "done") for outcome in outcomes)
@@ -185,7 +192,31 @@ def test_decoding_and_writing_overlap_with_the_network() -> None:
     assert time.monotonic() - began < 0.9
 
 
-def test_memory_under_way_is_bounded() -> None:
+def test_small_pictures_are_in_the_network_together_and_a_large_one_is_there_alone() -> None:
+    inside, lock, prepared = [0], threading.Lock(), []
+    most: dict[int, int] = {}
+
+    def decode(name: str) -> DecodedImage:
+        return decoded(128 if name in ("7.jpg", "12.jpg") else 8)
+
+    def network(image: DecodedImage) -> EnhancedImage:
+        with lock:
+            inside[0] += 1
+            most[image.height] = max(most.get(image.height, 0), inside[0])
+        time.sleep(0.02)
+        with lock:
+            inside[0] -= 1
+        return enhance(image)
+
+    chosen = small(3, prepare=lambda: prepared.append(threading.get_ident()))
+    outcomes = list(run_batch(jobs(20), network, decode=decode, write=lambda *_: None, small=chosen))
+    assert [outcome.status for outcome in outcomes] == ["done"] * 20
+    assert most[128] == 1 and 1 < most[8] <= 3
+    assert len(prepared) == len(set(prepared)) == 3
+
+
+@pytest.mark.parametrize("small", [None, small()])
+def test_memory_under_way_is_bounded(small: SmallPictures | None) -> None:
     alive, most, lock = set(), [0], threading.Lock()
 
     def decode(name: str) -> DecodedImage:
@@ -200,7 +231,7 @@ def test_memory_under_way_is_bounded() -> None:
             alive.remove(job.input)
 
     memory = 3 * 4 * 64 * 64 * 3  # three pictures, as they are counted
-    assert len(list(run_batch(jobs(30), enhance, decode=decode, write=write, memory=memory))) == 30
+    assert len(list(run_batch(jobs(30), enhance, decode=decode, write=write, memory=memory, small=small))) == 30
     assert 1 < most[0] <= 3
 
 
@@ -219,7 +250,8 @@ def test_a_picture_larger_than_the_memory_is_worked_on_alone() -> None:
     assert [outcome.status for outcome in outcomes] == ["done"] * 5
 
 
-def test_a_full_disk_ends_the_batch_early() -> None:
+@pytest.mark.parametrize("small", [None, small()])
+def test_a_full_disk_ends_the_batch_early(small: SmallPictures | None) -> None:
     started = []
 
     def decode(name: str) -> DecodedImage:
@@ -229,8 +261,8 @@ def test_a_full_disk_ends_the_batch_early() -> None:
     def write(image: EnhancedImage, job: Job) -> None:
         raise OutputError("the disk is full") from OSError(errno.ENOSPC, "No space left on device")
 
-    outcomes = list(run_batch(jobs(500), enhance, decode=decode, write=write))
-    assert len(outcomes) == 500
+    outcomes = list(run_batch(jobs(500), enhance, decode=decode, write=write, small=small))
+    assert [outcome.input for outcome in outcomes] == [job.input for job in jobs(500)]
     assert outcomes[0].status == "failed"
     assert outcomes[-1].status == "not started"
     assert len(started) < 400
@@ -276,4 +308,4 @@ def test_closing_waits_for_started_files() -> None:
     ):
         list(outcomes)
     assert events and len(events) < 10
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("decode_", "write_"))]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("decode_", "network_", "write_"))]

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from PIL import Image
 
 from enhance.cli import main
@@ -60,6 +61,23 @@ def test_a_folder_becomes_a_folder(photo_folder: Path, tmp_path: Path, run: Run)
     assert tree(tmp_path / "out") == ["a.png", "b.png", "sub/c.png"]
     assert Image.open(tmp_path / "out" / "sub" / "c.png").mode == "L"
     assert {name: (photo_folder / name).read_bytes() for name in tree(photo_folder)} == before
+
+
+def test_several_pictures_at_a_time_are_the_same_pictures(photo_folder: Path, tmp_path: Path, run: Run) -> None:
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            knobs = ["--steps", 2, "--perception", 0.5, "--threads", threads]
+            assert run(photo_folder, "-r", "-o", tmp_path / str(threads), *knobs) == 0
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    one, several = (
+        [np.asarray(Image.open(tmp_path / threads / name), np.int16) for name in tree(tmp_path / threads)]
+        for threads in ("1", "3")
+    )
+    assert len(one) == len(several) == 3
+    assert max(np.abs(a - b).max() for a, b in zip(one, several)) <= 1  # a last bit may round otherwise
 
 
 @pytest.mark.parametrize(("name", "kind"), [("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP"), ("tiff", "TIFF")])

@@ -153,6 +153,19 @@ def test_several_threads_may_use_one_enhancer(enhancer: Enhancer) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
+def test_small_pictures_are_a_few_seconds_of_work_and_as_many_as_memory_holds(
+    enhancer: Enhancer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide, wider = photo(64, 64), photo(80, 80)
+    monkeypatch.setattr("enhance.enhancer._SMALL", 3 * 64 * 64)
+    assert enhancer.is_small(wide, Knobs(steps=3)) and not enhancer.is_small(wide, Knobs(steps=4))
+    assert enhancer.is_small(wider, Knobs()) and not enhancer.is_small(wider, Knobs(steps=2))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    for gibibytes, threads in ((64, 8), (4, 2), (1, 1)):
+        monkeypatch.setattr(runtime, "free_memory", lambda device, free=gibibytes * 2**30: free)
+        assert enhancer.small_at_a_time() == threads
+
+
 def test_no_strength_is_the_decoded_picture(enhancer: Enhancer) -> None:
     decoded = photo()
     result = enhancer.run(decoded, Knobs(strength=0, steps=4))
