@@ -1,0 +1,45 @@
+"""Averages of models."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+
+from enhance.diffusion.thresholds import RateTable
+from enhance.errors import WeightsError
+from enhance.models.checkpoint import Checkpoint
+from enhance.models.unet import UNetConfig
+from enhance.training.averaging import average_checkpoints
+from tests.models.test_unet import TINY, random_denoiser
+
+TABLE = RateTable((10.0, 90.0), (0.2, 0.1))
+
+
+def checkpoint(fill: float, config: UNetConfig = TINY) -> Checkpoint:
+    denoiser = random_denoiser(config)
+    for parameter in denoiser.parameters():
+        torch.nn.init.constant_(parameter, fill)
+    return Checkpoint(denoiser, TABLE, TABLE, "vvc", training={"fill": fill})
+
+
+def test_the_average_is_that_of_every_weight_and_says_what_it_is_of() -> None:
+    parts = [checkpoint(fill) for fill in (1.0, 2.0, 6.0)]
+    average = average_checkpoints(parts)
+    assert all(bool((parameter == 3).all()) for parameter in average.denoiser.parameters())
+    assert average.training == {"average_of": [{"fill": 1.0}, {"fill": 2.0}, {"fill": 6.0}]}
+    assert (average.codec, average.residual_scale, average.threshold) == ("vvc", TABLE, TABLE)
+    assert all(bool((parameter == 1).all()) for parameter in parts[0].denoiser.parameters())
+
+
+def test_models_that_do_not_fit_together_are_refused() -> None:
+    one = checkpoint(1.0)
+    other_table = RateTable((10.0, 90.0), (0.2, 0.11))
+    changes: dict[str, Any] = {"codec": "jpeg", "residual_scale": other_table, "threshold": other_table}
+    for what, value in changes.items():
+        with pytest.raises(WeightsError, match=f"differ in {what}"):
+            average_checkpoints([one, dataclasses.replace(one, **{what: value})])
+    with pytest.raises(WeightsError, match="shapes"):
+        average_checkpoints([one, checkpoint(1.0, dataclasses.replace(TINY, middle_blocks=2))])
