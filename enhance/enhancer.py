@@ -37,7 +37,7 @@ _SMALLEST_BUDGET = 64 * 2**20
 
 # Pixels times evaluations that one thread does in a few seconds: what a Ctrl-C may have to wait for.
 _SMALL = 2**20
-_SMALL_BYTES = 700 * 2**20  # in float32, measured as in `tiled_denoiser`
+_SMALL_BYTES = 700 * 2**20  # for so many pixels in float32 (`Denoiser.window_bytes`), and what surrounds the network
 
 _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -14,15 +15,13 @@ from enhance.images import Pixels
 from enhance.reconstruction import white_level
 from enhance.tiling import Box, Tile, TilePlan, crop_padded, padded
 
-# Bytes that the network needs for one pixel of a window and one channel per pixel at its widest level, measured as peak
-# resident memory on windows of 768 and 1152 pixels (540 and 350 bytes a pixel at 16 channels), and rounded up.
-_BYTES = {torch.float32: 38, torch.bfloat16: 24}
+_BYTES_PER_PIXEL = 640
 
 
 class WindowNetwork(Protocol):
     """What is asked of a network; `enhance.models.unet.Denoiser` is one.
 
-    A `channels_per_pixel` may say how many activations it has per pixel at its widest level; 16 if it does not.
+    Its `window_bytes(height, width, dtype)` may say how much memory it needs; 640 bytes a pixel if it does not.
     """
 
     @property
@@ -72,8 +71,11 @@ class TiledDenoiser:
         height, width = pixels.shape[:2]
         stride, radius = network.stride, network.receptive_radius
         if isinstance(tile, str):
-            max_pixels = budget // bytes_per_pixel(network, dtype)
-            self.plan = TilePlan.within(height, width, max_pixels, radius, stride)
+
+            def affordable(height: int, width: int) -> bool:
+                return window_bytes(network, height, width, dtype) <= budget
+
+            self.plan = TilePlan.within(height, width, affordable, radius, stride)
         else:
             self.plan = TilePlan.with_tiles(height, width, tile, radius, stride)
         self.shape = (3, padded(height, stride), padded(width, stride))
@@ -130,7 +132,7 @@ class TiledDenoiser:
     def _core(self, tile: Tile, r_t: Tensor | None, t: float) -> Tensor:
         rows, columns = tile.window.slices
         base = self._base(tile.window)
-        state = torch.zeros_like(base) if r_t is None else self._to_device(r_t[:, rows, columns])
+        state = base.new_zeros(()).expand(base.shape) if r_t is None else self._to_device(r_t[:, rows, columns])
         core = (0, slice(None), *tile.core.inside(tile.window).slices)
         prediction = self._evaluate(state, base, t, self._dtype)[core]
         if not torch.isfinite(prediction).all() and self._dtype != torch.float32:
@@ -161,6 +163,7 @@ class TiledDenoiser:
         return moved.to(torch.float32, memory_format=torch.channels_last, copy=True)
 
 
-def bytes_per_pixel(network: WindowNetwork, dtype: torch.dtype) -> int:
+def window_bytes(network: WindowNetwork, height: int, width: int, dtype: torch.dtype) -> int:
     """Memory that a window takes while the network works on it."""
-    return int(_BYTES[dtype] * getattr(network, "channels_per_pixel", 16))
+    own: Callable[[int, int, torch.dtype], int] | None = getattr(network, "window_bytes", None)
+    return own(height, width, dtype) if own else _BYTES_PER_PIXEL * height * width

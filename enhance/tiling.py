@@ -19,7 +19,7 @@ So neighbours always see the same state and the same noise, finished tiles never
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
@@ -92,8 +92,10 @@ class TilePlan:
         return cls(rows, columns, padded(radius, stride), stride)
 
     @classmethod
-    def within(cls, height: int, width: int, max_pixels: int, radius: int, stride: int) -> TilePlan:
-        """The plan that computes the fewest pixels with windows of at most `max_pixels`.
+    def within(
+        cls, height: int, width: int, affordable: Callable[[int, int], bool], radius: int, stride: int
+    ) -> TilePlan:
+        """The plan that computes the fewest pixels with affordable windows, given their height and width.
 
         Where not even tiles of the minimal size fit, these are used.
         """
@@ -104,7 +106,7 @@ class TilePlan:
             tallest = cls(rows, (0, padded(width, stride)), smallest.halo, stride).max_window.height
             for across in range(1, len(smallest.columns)):
                 plan = cls(rows, _even(padded(width, stride), across, stride), smallest.halo, stride)
-                if plan.max_window.width * tallest <= max_pixels:
+                if affordable(tallest, plan.max_window.width):
                     best = min(best, plan, key=lambda candidate: candidate.pixels)
                     break
         return best

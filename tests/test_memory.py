@@ -12,9 +12,9 @@ import torch
 
 from enhance.enhancer import _CEILING, _SMALLEST_BUDGET
 from enhance.knobs import Knobs
+from enhance.models.unet import Denoiser, UNetConfig
 from enhance.residual import state_bytes, state_dtype
-from enhance.tiled_denoiser import bytes_per_pixel
-from enhance.tiling import MIN_TILE
+from enhance.tiling import MIN_TILE, padded
 
 PROMISE = 2 * 2**30
 HEIGHT, WIDTH = 8_333, 12_000
@@ -82,8 +82,11 @@ def test_only_the_size_of_the_picture_decides_its_arithmetic() -> None:
 
 
 def test_the_smallest_window_of_the_shipped_kind_of_network_is_affordable() -> None:
-    class Network:
-        stride, receptive_radius, channels_per_pixel = 16, 180, 16
+    denoiser = Denoiser(UNetConfig())
+    side = MIN_TILE + 2 * padded(denoiser.receptive_radius, denoiser.stride)
+    assert denoiser.window_bytes(side, side, torch.float32) < 2.25 * _SMALLEST_BUDGET
 
-    side = MIN_TILE + 2 * 192
-    assert side**2 * bytes_per_pixel(Network(), torch.float32) < 2 * _SMALLEST_BUDGET  # type: ignore[arg-type]
+
+def test_a_photo_of_twelve_megapixels_is_one_piece_in_bfloat16() -> None:
+    available = _CEILING - state_bytes(3000, 4000, Knobs().resolve())
+    assert Denoiser(UNetConfig()).window_bytes(3008, 4000, torch.bfloat16) < available

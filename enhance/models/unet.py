@@ -6,7 +6,7 @@
                                                        └ down ─ 256 at 1/16 ─ up ┘
 
 No operation looks at the whole picture (no attention, no normalisation over space), so a tile with a halo of
-`receptive_radius` pixels gives exactly what the whole picture gives.
+`receptive_radius` pixels gives exactly what the whole picture gives. Large ones are predicted in bands (`bands`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from torch.nn import functional as F
 
 from enhance.diffusion.schedule import alpha_bar_tensor
 from enhance.errors import WeightsError
+from enhance.models.bands import LARGE, largest_window, predict_in_bands
+
+# Bytes for a channel of the finest level at one pixel: while a window is worked on, and of what is kept whole between
+# bands. Measured as peak resident memory on 1, 2 and 4 megapixels, and rounded up.
+_BYTES = {torch.float32: (36, 12), torch.bfloat16: (18, 6)}
 
 
 @dataclass(frozen=True)
@@ -148,10 +153,8 @@ class UNet(nn.Module):
 
     def forward(self, noisy: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
         """noisy, base: [B, 3, H, W]; t: [B]; conditioning: [B, F]. Returns [B, 3, H, W]."""
-        embedding = F.silu(self.rate_mlp(conditioning) + self.time_mlp(_time_features(t)))
-        x = self.first(F.pixel_unshuffle(torch.cat([noisy, base], dim=1), 2))
-        period = self.config.stride // 2
-        x = x + self.phase.to(x.dtype).repeat(1, 1, x.shape[2] // period, x.shape[3] // period)
+        embedding = self.embed(t, conditioning)
+        x = self.enter(noisy, base)
         skips = []
         for blocks, down in zip(self.encoder, self.down):
             x = blocks(x, embedding)
@@ -160,6 +163,25 @@ class UNet(nn.Module):
         x = self.middle(x, embedding)
         for blocks, up in zip(reversed(self.decoder), reversed(self.up)):
             x = blocks(up(x) + skips.pop(), embedding)
+        return self.leave(x)
+
+    @property
+    def period(self) -> int:
+        """Rows and columns at half the resolution after which `phase` repeats."""
+        return self.config.stride // 2
+
+    def embed(self, t: Tensor, conditioning: Tensor) -> Tensor:
+        """t: [B]; conditioning: [B, F]. Returns [B, E]."""
+        embedded: Tensor = F.silu(self.rate_mlp(conditioning) + self.time_mlp(_time_features(t)))
+        return embedded
+
+    def enter(self, noisy: Tensor, base: Tensor) -> Tensor:
+        """noisy, base: [B, 3, H, W]. Returns [B, C, H/2, W/2]."""
+        x: Tensor = self.first(F.pixel_unshuffle(torch.cat([noisy, base], dim=1), 2))
+        return x + self.phase.to(x.dtype).repeat(1, 1, x.shape[2] // self.period, x.shape[3] // self.period)
+
+    def leave(self, x: Tensor) -> Tensor:
+        """x: [B, C, H/2, W/2]. Returns [B, 3, H, W]."""
         return F.pixel_shuffle(self.last(x), 2)
 
 
@@ -186,10 +208,18 @@ class Denoiser(nn.Module):
         """Image sides must be multiples of this."""
         return self.config.stride
 
-    @property
-    def channels_per_pixel(self) -> float:
-        """Activations per image pixel of the finest level, which is what memory is needed for."""
-        return self.config.widths[0] / 4
+    def window_bytes(self, height: int, width: int, dtype: torch.dtype) -> int:
+        """Peak memory of a prediction without gradients, arguments and result included.
+
+        Args:
+            height, width: in pixels, multiples of `stride`.
+            dtype: arithmetic of the network, float32 or bfloat16.
+        """
+        channels = self.config.widths[0] / 4  # per pixel, at the finest level
+        worked_on, kept = _BYTES[dtype]
+        if height * width <= LARGE:
+            return int(channels * worked_on * height * width)
+        return int(channels * (worked_on * largest_window(self.network, height, width) + kept * height * width))
 
     @property
     def receptive_radius(self) -> int:
@@ -209,9 +239,12 @@ class Denoiser(nn.Module):
             [B, 3, H, W] in the dtype of `r_t`; not limited to the threshold.
         """
         alpha_bar = alpha_bar_tensor(t)[:, None, None, None].to(r_t.dtype)
-        scaled = alpha_bar.sqrt() * r_t
-        prediction = self.network(scaled, base, t, conditioning)
-        return scaled + (1 - alpha_bar).sqrt() * prediction.to(r_t.dtype)
+        signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+        if base.shape[2] * base.shape[3] > LARGE and not torch.is_grad_enabled():
+            prediction = predict_in_bands(self.network, r_t, base, t, conditioning, signal=signal)
+            return prediction.to(r_t.dtype).mul_(noise).addcmul_(signal, r_t)
+        scaled = signal * r_t
+        return scaled + noise * self.network(scaled, base, t, conditioning).to(r_t.dtype)
 
 
 _TIME_FREQUENCIES = 16
