@@ -25,7 +25,7 @@ from enhance.models.bands import LARGE, largest_window, predict_in_bands
 
 # Bytes for a channel of the finest level at one pixel: while a window is worked on, and of what is kept whole between
 # bands. Measured as peak resident memory on 1, 2 and 4 megapixels, and rounded up.
-_BYTES = {torch.float32: (36, 12), torch.bfloat16: (18, 6)}
+_BYTES = {torch.float32: (36, 12), torch.bfloat16: (18, 7)}
 
 
 @dataclass(frozen=True)

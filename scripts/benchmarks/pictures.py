@@ -20,6 +20,7 @@ from benchmarks.setup import Setup, tell
 from benchmarks.timing import run_program
 from enhance.errors import EnhanceError
 from enhance.models.unet import Denoiser
+from enhance.runtime import select_dtype
 from enhance.tiling import TilePlan
 
 _PROGRAM = Path(__file__).with_name("one_picture.py")
@@ -29,8 +30,8 @@ _START = 60.0
 """Seconds that a process may need before its picture, on a busy machine."""
 _OTHER_DTYPE = 3.0
 """How much slower than the automatic choice the other arithmetic is expected to be."""
-_AUTO_WINDOW = 3_000_000
-"""Pixels of a window that automatic tiles are expected to have."""
+_AUTO_BUDGET = 1500 * 2**20
+"""Bytes that a window of automatic tiles is expected to have."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,12 @@ def _computed_pixels(job: Job, network: Denoiser) -> int:
     width, height = job.size
     around = {"radius": network.receptive_radius, "stride": network.stride}
     if isinstance(job.tile, str):
-        tiles = TilePlan.within(height, width, _AUTO_WINDOW, **around)
+        dtype = select_dtype(job.dtype)
+
+        def affordable(high: int, wide: int) -> bool:
+            return network.window_bytes(high, wide, dtype) <= _AUTO_BUDGET
+
+        tiles = TilePlan.within(height, width, affordable, **around)
     else:
         tiles = TilePlan.with_tiles(height, width, job.tile, **around)
     return tiles.pixels * job.steps
