@@ -4,6 +4,7 @@
 cost      operations and parameters of one step, beside FBCNN's
 step      one step's time beside FBCNN's in the same process
 threads   one step's time with one thread, two threads, ...
+bands     one step's time on 4 megapixels, in one piece and in bands of rows
 start     from the interpreter to the first picture, in fresh processes
 folder    200 small files through `enhance run`, beside the bare network
 pictures  seconds and peak memory from file to file: 0.1 to 100 megapixels, steps, dtype, tiles
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import torch
 from benchmarks.folder import measure_folder
-from benchmarks.networks import measure_cost, measure_step, measure_threads
+from benchmarks.networks import measure_bands, measure_cost, measure_step, measure_threads
 from benchmarks.pictures import measure_pictures
 from benchmarks.results import Case, Report
 from benchmarks.setup import Setup, tell
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[Setup], list[Case]]] = {
     "cost": measure_cost,
     "step": measure_step,
     "threads": measure_threads,
+    "bands": measure_bands,
     "start": measure_start,
     "folder": measure_folder,
     "pictures": measure_pictures,

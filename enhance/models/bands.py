@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 BAND = 1 << 19
 """Pixels of the picture in a band of the finest level. Each coarser level, which needs less, takes twice as many.
 
-Of the powers of two, 2^19 was the fastest on 4 megapixels (two cores, bfloat16): 0.97 s per megapixel, 1.02 with 2^18,
-1.08 with 2^20, 1.18 without bands.
+Of the powers of two it was the fastest on 4 megapixels (`scripts/benchmark.py --only bands`).
 """
 
 LARGE = 1 << 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from benchmarks.peers import FBCNN, FBCNN_MACS_512, FBCNN_PARAMETERS, count_macs
 from benchmarks.results import Case
 from benchmarks.setup import Setup, core_count, tell
 from benchmarks.timing import Task, time_interleaved
+from enhance.models.bands import predict_in_bands
 from enhance.models.unet import Denoiser
 
 _SIDE = 512
@@ -88,6 +90,26 @@ def measure_threads(setup: Setup) -> list[Case]:
         )
         for count, case in zip(counts, cases, strict=True)
     ]
+
+
+def measure_bands(setup: Setup) -> list[Case]:
+    """One step on a large picture, in one piece and in bands of rows of several sizes."""
+    side = 128 if setup.quick else 2048
+    powers = (10, 11) if setup.quick else (17, 18, 19, 20)
+    tell(f"bands: {side}x{side} pixels, {setup.repeats} run(s) each in one piece and in bands")
+    network = _channels_last(setup.checkpoint.denoiser).network
+    picture = _channels_last(torch.rand(1, 3, side, side) * 2 - 1)
+    arguments = (torch.zeros_like(picture), picture, torch.ones(1), torch.zeros(1, network.config.conditioning_size))
+    bf16 = setup.dtype == "bfloat16"
+    tasks = {"one piece": _computed(lambda: network(*arguments), bf16=bf16)}
+    for power in powers:
+        band = partial(predict_in_bands, network, *arguments, band=2**power)
+        tasks[f"bands of 2^{power} pixels"] = _computed(band, bf16=bf16)
+    seconds = time_interleaved(tasks, setup.repeats)
+    settings = {"width": side, "height": side, "threads": setup.threads, "dtype": setup.dtype}
+    cases = [Case(name, settings, runs) for name, runs in seconds.items()]
+    whole = cases[0].median
+    return [Case(case.name, settings, case.seconds, {"times_as_fast_as_whole": whole / case.median}) for case in cases]
 
 
 def thread_counts(cores: int) -> Iterable[int]:

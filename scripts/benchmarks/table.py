@@ -136,4 +136,8 @@ _PARTS: dict[str, tuple[str, tuple[Column, ...]]] = {
         "One step of the network alone by threads",
         (_NAME, _PIXELS, _TIME, _RUNS, ("times as fast as one", _figure("times_as_fast_as_one", pattern="{:.2f}"))),
     ),
+    "bands": (
+        "One step of the network alone on a large picture, in one piece and in bands of rows",
+        (_NAME, _PIXELS, _TIME, _RUNS, ("times as fast", _figure("times_as_fast_as_whole", pattern="{:.2f}"))),
+    ),
 }

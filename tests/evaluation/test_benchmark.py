@@ -23,7 +23,7 @@ from enhance.evaluation.pages import Marker
 from enhance.models.checkpoint import Checkpoint
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-PARTS = ["cost", "step", "threads", "start", "folder", "pictures"]
+PARTS = ["cost", "step", "threads", "bands", "start", "folder", "pictures"]
 
 
 class Quick(NamedTuple):
@@ -179,7 +179,7 @@ def test_estimates_follow_the_work(setup: Any, monkeypatch: pytest.MonkeyPatch) 
     assert expected["base"] == 2
     assert expected["20 steps"] == 40
     assert expected["0.1 MP"] == pytest.approx(0.2, rel=0.1)
-    assert 200 <= expected["100 MP"] < 400
+    assert 190 <= expected["100 MP"] < 400  # a tiny network needs no tiles, and small pictures are padded more
     assert expected["tiles of 512"] > expected["tiles of 1024"] > expected["one piece"]
 
 
