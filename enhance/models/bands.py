@@ -71,7 +71,7 @@ def bands(height: int, rows: int, halo: int, align: int) -> Iterator[Band]:
 
 def largest_window(network: UNet, height: int, width: int, band: int = BAND) -> int:
     """Pixels of the picture in the largest window of the finest level; the whole picture where that is not more."""
-    halo = 2 * max(network.config.encoder_blocks[0], network.config.decoder_blocks[0]) + 1
+    halo = _halo(max(network.config.encoder_blocks[0], network.config.decoder_blocks[0]), 0)
     rows = _rows_of_a_band(width, band) + 2 * ceil(halo / network.period) * network.period
     return min(height, 2 * rows) * width
 
@@ -107,18 +107,22 @@ def predict_in_bands(
     x, skips = base, []
     for level in range(depth):
         height = base.shape[2] >> (level + 1)
-        # The first convolution adds a row to the halo; its phases repeat, so windows begin with one.
-        halo = 2 * network.config.encoder_blocks[level] + (level == 0)
-        plan = bands(height, rows, halo, network.period if level == 0 else 2)
+        align = network.period if level == 0 else 2  # the phases repeat, so windows of the finest begin with one
+        plan = bands(height, rows, _halo(network.config.encoder_blocks[level], level), align)
         read = enter if level == 0 else partial(_rows, x)
         skip, x = _descend(network, level, plan, height, read, embedding)
         skips.append(skip)
     x = network.middle(x, embedding)
     for level in reversed(range(depth)):
         height = base.shape[2] >> (level + 1)
-        halo = 2 * network.config.decoder_blocks[level] + (level == 0)
-        x = _ascend(network, level, bands(height, rows, halo, 2), height, x, skips.pop(), embedding)
+        plan = bands(height, rows, _halo(network.config.decoder_blocks[level], level), 2)
+        x = _ascend(network, level, plan, height, x, skips.pop(), embedding)
     return x
+
+
+def _halo(blocks: int, level: int) -> int:
+    """Rows beside a core: one for each 3x3 convolution, those of entering and leaving at the finest level included."""
+    return 2 * blocks + (level == 0)
 
 
 def _rows_of_a_band(width: int, band: int) -> int:
