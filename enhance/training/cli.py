@@ -48,6 +48,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--perceptual-weight", type=float, default=0.0, help="factor of LPIPS at t < T (default: %(default)s)"
     )
+    parser.add_argument(
+        "--direct-share",
+        type=float,
+        default=0.0,
+        help="share of the crops at t < T that are predicted from noise alone, as one-step samples are "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--direct-weight",
+        type=float,
+        default=2.0,
+        help="factor of LPIPS in these where it is largest (default: %(default)s)",
+    )
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights (.safetensors) for that factor")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that code crops (default: %(default)s)")
@@ -104,7 +117,10 @@ def _check(args: argparse.Namespace) -> None:
     if not (args.resume or args.calibrate) and (args.output / "state.pt").exists():
         hint = "--resume continues it, another -o starts a new one"
         raise UsageError("this folder holds a run already", source=str(args.output), hint=hint)
-    if args.perceptual_weight > 0 and args.lpips is None:
+    for name in ("fidelity_share", "direct_share"):
+        if not 0 <= getattr(args, name) <= 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
+    if _weighs_looks(args) and args.lpips is None:
         raise UsageError("a perceptual weight needs LPIPS weights", hint="pass --lpips FILE")
     if args.codec != "vvc" and (args.streams or args.squares is not None or args.cache):
         raise UsageError("--streams, --squares and --cache are for --codec vvc")
@@ -119,7 +135,12 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
         ema=args.ema,
         save_minutes=args.save_minutes,
         validate_minutes=args.validate_minutes,
-        objective=Objective(fidelity_share=args.fidelity_share, perceptual_weight=args.perceptual_weight),
+        objective=Objective(
+            fidelity_share=args.fidelity_share,
+            perceptual_weight=args.perceptual_weight,
+            direct_share=args.direct_share,
+            direct_weight=args.direct_weight,
+        ),
         seed=args.seed,
     )
     torch.manual_seed(args.seed)
@@ -160,11 +181,15 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
 
 
 def _distance(args: argparse.Namespace, device: torch.device) -> Distance | None:
-    if args.perceptual_weight <= 0:
+    if not _weighs_looks(args):
         return None
     from enhance.evaluation.lpips import LPIPS
 
     return LPIPS.load("squeeze" if "squeeze" in args.lpips.name else "alex", args.lpips).to(device)
+
+
+def _weighs_looks(args: argparse.Namespace) -> bool:
+    return bool(args.perceptual_weight > 0 or (args.direct_share > 0 and args.direct_weight > 0))
 
 
 def _revision() -> str:

@@ -124,11 +124,13 @@ class Trainer:
     def train_step(self, batch: Batch) -> float:
         """One optimiser step. Returns the loss."""
         pairs = self._to_device(batch)
-        t = self.config.objective.draw_times(len(pairs.base), self.generator)
+        objective = self.config.objective
+        t = objective.draw_times(len(pairs.base), self.generator)
         noise = torch.randn(pairs.base.shape, generator=self.generator, device=self.device)
+        r_t = noisy_residual(pairs, t, noise, objective.direct(len(t)))
         with torch.autocast(self.device.type, torch.bfloat16):
-            prediction = self.forward(noisy_residual(pairs, t, noise), pairs.base, t, pairs.conditioning)
-        loss = objective_loss(prediction.float(), pairs, t, self.config.objective, self.distance)
+            prediction = self.forward(r_t, pairs.base, t, pairs.conditioning)
+        loss = objective_loss(prediction.float(), pairs, t, objective, self.distance)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -28,17 +28,38 @@ class Objective:
             is learned is the posterior mean exactly where e is the same for all originals of a decoded crop; averaged
             over a crop's thousands of values it nearly is.
         perceptual_weight: factor of the perceptual distance at t < T; it trades the exact posterior for looks.
+        direct_share: share of the rest of a batch that is predicted from noise alone, as a sample of one step is.
+        direct_start: lowest noise level of these; uniform between it and 1.
+        direct_weight: factor of the perceptual distance at `direct_start`; it falls to 0 at t = 1, so that the noise
+            level is the position between the posterior mean and the best looks.
     """
 
     fidelity_share: float = 0.6
     balance: float = 0.25
     perceptual_weight: float = 0.0
+    direct_share: float = 0.0
+    direct_start: float = 0.9
+    direct_weight: float = 2.0
+
+    def direct(self, batch: int) -> int:
+        """Crops, the last of a batch, that are predicted from noise alone."""
+        return round((batch - round(batch * self.fidelity_share)) * self.direct_share)
 
     def draw_times(self, batch: int, generator: torch.Generator) -> Tensor:
         """Noise levels [B] on the generator's device: the first `fidelity_share` at 1, the rest uniform."""
-        t = torch.rand(batch, generator=generator, device=generator.device) * (1 - SMALLEST_T) + SMALLEST_T
+        u = torch.rand(batch, generator=generator, device=generator.device)
+        t = u * (1 - SMALLEST_T) + SMALLEST_T
+        first = batch - self.direct(batch)
+        t[first:] = 1 - u[first:] * (1 - self.direct_start)
         t[: round(batch * self.fidelity_share)] = 1.0
         return t
+
+    def perceptual_weights(self, t: Tensor) -> Tensor:
+        """Factors [B] of the perceptual distance."""
+        weights = torch.where(t < 1, self.perceptual_weight, 0.0)
+        first = len(t) - self.direct(len(t))
+        weights[first:] = self.direct_weight * (1 - t[first:]) / (1 - self.direct_start)
+        return weights
 
 
 @dataclass(frozen=True)
@@ -58,10 +79,12 @@ class Pairs:
     scale: Tensor
 
 
-def noisy_residual(pairs: Pairs, t: Tensor, noise: Tensor) -> Tensor:
-    """The forward process: r_t = √ᾱ_t r0 + √(1-ᾱ_t) ε."""
+def noisy_residual(pairs: Pairs, t: Tensor, noise: Tensor, direct: int = 0) -> Tensor:
+    """The forward process: r_t = √ᾱ_t r0 + √(1-ᾱ_t) ε; without r0 in the last `direct` crops."""
     alpha_bar = alpha_bar_tensor(t)[:, None, None, None]
-    return alpha_bar.sqrt() * pairs.residual + (1 - alpha_bar).sqrt() * noise
+    signal = alpha_bar.sqrt()
+    signal[len(t) - direct :] = 0
+    return signal * pairs.residual + (1 - alpha_bar).sqrt() * noise
 
 
 def objective_loss(
@@ -81,10 +104,11 @@ def objective_loss(
     error_of_network = error / (1 - alpha_bar_tensor(t))
     weight = 1 / (error_of_network.detach() + objective.balance)
     loss = (weight * error_of_network).mean()
-    sampled = t < 1
-    if objective.perceptual_weight > 0 and distance is not None and bool(sampled.any()):
+    weights = objective.perceptual_weights(t)
+    sampled = weights > 0
+    if distance is not None and bool(sampled.any()):
         scaled, base = pairs.scale[sampled], pairs.base[sampled]
         enhanced = base + scaled * prediction[sampled]
         original = base + scaled * pairs.residual[sampled]
-        loss = loss + objective.perceptual_weight * distance(enhanced, original).sum() / len(t)
+        loss = loss + (weights[sampled] * distance(enhanced, original)).sum() / len(t)
     return loss

@@ -36,6 +36,31 @@ def test_forward_process_keeps_unit_variance() -> None:
         assert correlation == pytest.approx(math.sqrt(alpha_bar(level)), abs=0.01)
 
 
+def test_the_last_crops_are_predicted_from_noise_alone_at_high_levels() -> None:
+    objective = Objective(fidelity_share=0.5, direct_share=0.6, direct_start=0.8)
+    assert [objective.direct(batch) for batch in (2, 4, 10, 1000)] == [1, 1, 3, 300]
+    t = objective.draw_times(1000, torch.Generator().manual_seed(0))
+    assert bool((t[:500] == 1).all())
+    assert t[500:700].min() < 0.1
+    assert t[700:].min() == pytest.approx(0.8, abs=0.01)
+    assert t[700:].mean().item() == pytest.approx(0.9, abs=0.01)
+
+    batch, levels = pairs(4), torch.tensor([1.0, 1.0, 0.5, 0.9])
+    noise = torch.randn(batch.base.shape, generator=torch.Generator().manual_seed(3))
+    plain, direct = noisy_residual(batch, levels, noise), noisy_residual(batch, levels, noise, 1)
+    assert torch.equal(plain[:3], direct[:3])
+    assert torch.allclose(direct[3], math.sqrt(1 - alpha_bar(0.9)) * noise[3])
+
+
+def test_the_perceptual_factor_of_direct_crops_grows_from_zero() -> None:
+    objective = Objective(
+        fidelity_share=0.4, direct_share=2 / 3, direct_start=0.8, direct_weight=3, perceptual_weight=0.5
+    )
+    weights = objective.perceptual_weights(torch.tensor([1.0, 1.0, 0.3, 0.95, 0.8]))
+    assert weights.tolist() == pytest.approx([0, 0, 0.5, 0.75, 3])
+    assert Objective().perceptual_weights(torch.tensor([1.0, 0.5])).tolist() == [0, 0]
+
+
 def test_error_is_that_of_the_network_and_zero_for_the_truth() -> None:
     batch, t = pairs(), torch.tensor([1.0, 1.0, 0.5, 0.2])
     assert objective_loss(batch.residual, batch, t, Objective()).item() == 0

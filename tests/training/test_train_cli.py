@@ -57,6 +57,9 @@ def test_calibrate_prints_the_tables(photos: Path, tmp_path: Path, capsys: pytes
     [
         (["--crop", "40"], 2),
         (["--perceptual-weight", "0.1"], 2),
+        (["--direct-share", "0.5"], 2),
+        (["--direct-share", "1.5", "--direct-weight", "0"], 2),
+        (["--fidelity-share", "-0.1"], 2),
         (["--resume", "--steps", "1"], 3),
         (["--init", "absent.safetensors", "--steps", "1"], 3),
     ],
