@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from enhance.cli_options import add_colour_arguments, add_decoder_arguments, check_decoder, chosen_decoders
 from enhance.errors import EnhanceError, one_line
+from enhance.knobs import DEFAULT_MODE
 
 if TYPE_CHECKING:
     from enhance.codecs.base import Decoder
@@ -87,7 +88,8 @@ def _plan(decoded: DecodedImage) -> str:
     # A flag is said by its name, or not at all.
     rate = ", ".join(name if value is True else f"{name} {value}" for name, value in facts if value is not False)
     bound = "keep within what the file's coefficients allow" if decoded.consistency else "no bound from the file"
-    return f"enhance {decoded.width}x{decoded.height} {kind} at {decoded.rate.codec} {rate}, one step; {bound}"
+    size = f"{decoded.width}x{decoded.height}"
+    return f"enhance {size} {kind} at {decoded.rate.codec} {rate}, {DEFAULT_MODE} mode; {bound}"
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

@@ -22,7 +22,9 @@ def add_model_argument(parser: Any) -> None:
 
 def add_sampling_arguments(group: Any) -> None:
     """Adds the knobs that say how the result is sampled; see `Knobs`."""
-    group.add_argument("--mode", choices=MODES, help="fidelity (default): one step; balanced, perceptual: samples")
+    group.add_argument(
+        "--mode", choices=MODES, help="fidelity: nearest to the original; balanced (default); perceptual: best looks"
+    )
     group.add_argument("--steps", type=int, metavar="N", help="network evaluations")
     group.add_argument("--perception", type=float, metavar="P", help="0 (nearest to the original) to 1 (a sample)")
     group.add_argument("--strength", type=float, metavar="S", default=1.0, help="0 (nothing is changed) to 1 (default)")

@@ -153,7 +153,7 @@ class Enhancer:
             rate_overridden=overridden,
             steps=sampling.evaluations if denoise else 0,
             sampler=sampling.name,
-            perception=0.0 if sampling.one_step else float(sampling.perception),
+            perception=float(sampling.perception),
             strength=float(knobs.strength),
             seed=int(knobs.seed),
             threshold=threshold,

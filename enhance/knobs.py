@@ -13,6 +13,7 @@ Sampler = Literal["ddim", "ddpm"]
 Start = Literal["mmse", "gaussian"]
 
 MODES: tuple[Mode, ...] = get_args(Mode)
+DEFAULT_MODE: Mode = "balanced"
 MAX_STEPS = 1000
 
 
@@ -31,7 +32,7 @@ class SamplingDefaults:
     eta: float = 0.0
     modes: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
-            "balanced": {"steps": 4, "perception": 0.5},
+            "balanced": {"steps": 1, "perception": 0.5},
             "perceptual": {"steps": 8, "perception": 1.0},
         }
     )
@@ -41,10 +42,14 @@ class SamplingDefaults:
 class Sampling:
     """How the residual is sampled: `Knobs` with every default filled in.
 
+    One step at perception p is the prediction at the noise level t = 1 - p (1 - t_s) from √(1-ᾱ_t) ε: the sampler with
+    a single evaluation. p = 0 is the posterior mean; where t falls, what is predicted from noise alone gets sharper and
+    less exact. With more steps p mixes the posterior mean and the sample.
+
     Attributes:
-        steps: network evaluations, the one-step prediction included where it is needed.
+        steps: network evaluations, the posterior mean's included where it is needed.
         perception: 0 (posterior mean) to 1 (sample).
-        start: noise level t_s in (0, 1] at which sampling begins.
+        start: noise level in (0, 1] at which sampling begins.
         init: "mmse": √ᾱ_s r̂_mmse + √(1-ᾱ_s) ε; "gaussian": √(1-ᾱ_s) ε.
         sampler: "ddim" or "ddpm".
         eta: DDIM's η, 0 (deterministic) to 1 (as much noise as DDPM).
@@ -58,19 +63,24 @@ class Sampling:
     eta: float
 
     @property
-    def one_step(self) -> bool:
+    def is_mean(self) -> bool:
         """True if the result is the posterior mean, so that nothing has to be sampled."""
-        return self.steps == 1 or self.perception == 0
+        return self.perception == 0
+
+    @property
+    def sample_share(self) -> float:
+        """Share of the sample in the mixture with the posterior mean."""
+        return 1.0 if self.steps == 1 and not self.is_mean else self.perception
 
     @property
     def needs_mmse(self) -> bool:
-        """True if one of the evaluations is the fidelity step at t = T."""
-        return self.one_step or self.init == "mmse" or self.perception < 1
+        """True if one of the evaluations is the posterior mean at t = T."""
+        return self.sample_share < 1 or self.init == "mmse"
 
     @property
     def sampler_steps(self) -> int:
         """Evaluations that are left for the sampler."""
-        return 0 if self.one_step else self.steps - int(self.needs_mmse)
+        return 0 if self.is_mean else self.steps - int(self.needs_mmse)
 
     @property
     def evaluations(self) -> int:
@@ -80,7 +90,7 @@ class Sampling:
     @property
     def name(self) -> str:
         """The sampler as it is recorded: "one-step", "ddim" or "ddpm"."""
-        return "one-step" if self.one_step else self.sampler
+        return "one-step" if self.evaluations == 1 else self.sampler
 
 
 @dataclass(frozen=True)
@@ -91,9 +101,10 @@ class Knobs:
         quality: JPEG quality factor 1-100 that replaces the file's own tables (re-saved files), or that pixels without
             their file were coded with.
         qp: VVC quantisation parameter 0-63, likewise; fractions are meaningful.
-        mode: preset for steps and perception; "fidelity" unless steps or perception ask for samples.
+        mode: preset for steps and perception. If it is left out: "balanced"; "perceptual" if more than one step or a
+            perception is asked for; "fidelity" if one step or no perception is.
         steps: network evaluations, 1-1000.
-        perception: 0 (fidelity) to 1 (sample).
+        perception: 0 (fidelity) to 1 (sample), with one step and with more, see `Sampling`.
         strength: 0 (the decoded image, untouched) to 1: factor on the residual.
         seed: of the noise, 0 to 2^64 - 1. Same seed, same result.
         tile: side of the tiles in pixels, rounded up to the network's stride; 0: one piece; "auto": by free memory.
@@ -101,8 +112,8 @@ class Knobs:
         consistent: project the result onto the images that the bitstream stands for.
         sampler: "ddim" or "ddpm".
         eta: DDIM's η, 0-1.
-        start: noise level t_s in (0, 1] at which sampling begins.
-        init: "mmse" or "gaussian", see `Sampling`.
+        start: noise level t_s in (0, 1] at which sampling begins; with one step, at perception 1.
+        init: "mmse" or "gaussian", see `Sampling`; one step has no use for it.
         threshold: factor on τ(q), the limit of the predicted residual, above 0; `math.inf`: no limit.
 
     Raises:
@@ -150,19 +161,24 @@ class Knobs:
             raise UsageError(f"mode fidelity is one step, not {self.steps}", hint="mode='perceptual' samples")
         if self.mode == "fidelity" and self.perception:
             raise UsageError("mode fidelity has no perception", hint="mode='perceptual' samples")
-        if self.steps == 1 and self.perception:
-            raise UsageError("perception needs more than one step", hint="steps=2 or more, or perception=0")
-        if self.steps == 1 and self.mode in ("balanced", "perceptual"):
-            raise UsageError(f"mode {self.mode} needs more than one step", hint="mode='fidelity' is the one-step mode")
 
     def resolve(self, model: SamplingDefaults | None = None) -> Sampling:
         """Fills in what the user left open from the model's defaults."""
         model = model or SamplingDefaults()
-        mode = self.mode or ("perceptual" if (self.steps or 1) > 1 or self.perception else "fidelity")
+        mode = self.mode or self._mode_asked_for()
         values: dict[str, Any] = {name: getattr(model, name) for name in ("start", "init", "sampler", "eta")}
         values |= {"steps": 1, "perception": 0.0} if mode == "fidelity" else model.modes[mode]
         chosen = {name: getattr(self, name) for name in values}
-        return Sampling(**values | {name: value for name, value in chosen.items() if value is not None})
+        values |= {name: value for name, value in chosen.items() if value is not None}
+        if values["steps"] == 1:
+            values["init"] = "gaussian" if values["perception"] else "mmse"
+            values["start"] = 1 - values["perception"] * (1 - values["start"])
+        return Sampling(**values)
+
+    def _mode_asked_for(self) -> Mode:
+        if (self.steps or 1) > 1 or self.perception:
+            return "perceptual"
+        return DEFAULT_MODE if self.steps is None and self.perception is None else "fidelity"
 
 
 def _whole(name: str, value: object, low: int, high: int, also: str = "") -> None:

@@ -17,6 +17,7 @@ from enhance.diffusion.schedule import timesteps
 from enhance.knobs import Sampling
 from enhance.reconstruction import bands
 from enhance.tiled_denoiser import TiledDenoiser
+from enhance.tiling import Box
 
 LARGE = 1 << 24
 
@@ -28,18 +29,18 @@ class Residual:
     Attributes:
         mmse: r̂_1, [3, H', W'] of the padded picture; None where p = 1.
         sample: r̂_N, likewise; None where p = 0.
-        perception: p.
+        sample_share: p.
         mmse_step: unit of `mmse`.
     """
 
     mmse: Tensor | None
     sample: Tensor | None
-    perception: float
+    sample_share: float
     mmse_step: float = 1.0
 
     def rows(self, rows: slice, width: int) -> Tensor:
         """Rows of the picture, float32 [h, width, 3]; the padding is left out."""
-        parts = ((self.mmse, (1 - self.perception) * self.mmse_step), (self.sample, self.perception))
+        parts = ((self.mmse, (1 - self.sample_share) * self.mmse_step), (self.sample, self.sample_share))
         terms = [part[:, rows, :width].permute(1, 2, 0).float() * weight for part, weight in parts if part is not None]
         return terms[0] if len(terms) == 1 else terms[0].add_(terms[1])
 
@@ -56,8 +57,8 @@ def state_dtype(height: int, width: int) -> torch.dtype:
 def state_bytes(height: int, width: int, sampling: Sampling) -> int:
     """Memory that the arrays of `sample_residual` take."""
     large = height * width > LARGE
-    arrays = 1.0 if sampling.one_step else 2.0
-    if not sampling.one_step and sampling.perception < 1:
+    arrays = 1.0 if sampling.evaluations == 1 else 2.0
+    if 0 < sampling.sample_share < 1:  # the mean beside the sample
         arrays += 0.5 if large else 1.0
     return int(3 * height * width * (2 if large else 4) * arrays)
 
@@ -75,10 +76,16 @@ def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseFiel
         the residual; it holds the array of `denoise`, which must not be called again.
     """
     first = denoise(None, 1.0).clamp_(-threshold, threshold) if sampling.needs_mmse else None
-    if sampling.one_step:
+    if sampling.is_mean:
         return Residual(first, None, 0.0)
+    if sampling.evaluations == 1:
+        # Looked at once, so the state is made window by window: no second array of the picture's size.
+        def scaled_noise(window: Box) -> Tensor:
+            return start_from_gaussian(_crop(noise, 0, *window.slices), sampling.start)
+
+        return Residual(None, denoise(scaled_noise, sampling.start).clamp_(-threshold, threshold), 1.0)
     kept, step = None, 1.0
-    if first is not None and sampling.perception < 1:
+    if first is not None and sampling.sample_share < 1:
         kept, step = _keep(first)
     r_t = _start(denoise, first, sampling, noise)
     times = timesteps(sampling.start, sampling.sampler_steps)
@@ -91,7 +98,7 @@ def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseFiel
         sample = sample_ddpm(denoise, r_t, times, threshold=threshold, noise=draw)
     else:
         sample = sample_ddim(denoise, r_t, times, threshold=threshold, eta=sampling.eta, noise=draw)
-    return Residual(kept, sample, sampling.perception, step)
+    return Residual(kept, sample, sampling.sample_share, step)
 
 
 def _keep(first: Tensor) -> tuple[Tensor, float]:
@@ -113,7 +120,7 @@ def _keep(first: Tensor) -> tuple[Tensor, float]:
 def _start(denoise: TiledDenoiser, first: Tensor | None, sampling: Sampling, noise: NoiseField) -> Tensor:
     state = torch.empty(denoise.shape, dtype=denoise.state_dtype)
     for rows in bands(state.shape[1], state.shape[2], BLOCK):
-        drawn = _crop(noise, 0, rows, state.shape[2])
+        drawn = _crop(noise, 0, rows, slice(0, state.shape[2]))
         if sampling.init == "mmse" and first is not None:
             state[:, rows] = start_from_mmse(first[:, rows].float(), drawn, sampling.start)
         else:
@@ -123,9 +130,10 @@ def _start(denoise: TiledDenoiser, first: Tensor | None, sampling: Sampling, noi
 
 def _fill(out: Tensor, noise: NoiseField, draw: int) -> Tensor:
     for rows in bands(out.shape[1], out.shape[2], BLOCK):
-        out[:, rows] = _crop(noise, draw, rows, out.shape[2])
+        out[:, rows] = _crop(noise, draw, rows, slice(0, out.shape[2]))
     return out
 
 
-def _crop(noise: NoiseField, draw: int, rows: slice, width: int) -> Tensor:
-    return torch.from_numpy(noise.crop(draw, rows.start, 0, rows.stop - rows.start, width))
+def _crop(noise: NoiseField, draw: int, rows: slice, columns: slice) -> Tensor:
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    return torch.from_numpy(noise.crop(draw, rows.start, columns.start, height, width))

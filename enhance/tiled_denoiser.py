@@ -17,6 +17,9 @@ from enhance.tiling import Box, Tile, TilePlan, crop_padded, padded
 
 _BYTES_PER_PIXEL = 640
 
+State = Tensor | Callable[[Box], Tensor] | None
+"""A state [3, H', W'], a function that makes its windows [3, h, w], or none."""
+
 
 class WindowNetwork(Protocol):
     """What is asked of a network; `enhance.models.unet.Denoiser` is one.
@@ -96,11 +99,11 @@ class TiledDenoiser:
             return ()
         return (f"{self._repeated} tile(s) computed in float32: bfloat16 gave a value that is not finite",)
 
-    def __call__(self, r_t: Tensor | None, t: float) -> Tensor:
+    def __call__(self, r_t: State, t: float) -> Tensor:
         """Predicts r0 for the whole padded picture.
 
         Args:
-            r_t: state [3, H', W']; None at t = 1, where the network ignores it.
+            r_t: state [3, H', W'], or what makes its windows; None at t = 1, where the network ignores it.
             t: noise level, 0 to 1.
 
         Returns:
@@ -129,10 +132,13 @@ class TiledDenoiser:
             self.plan = smaller
             runtime.release_cached_memory(self._device)
 
-    def _core(self, tile: Tile, r_t: Tensor | None, t: float) -> Tensor:
+    def _core(self, tile: Tile, r_t: State, t: float) -> Tensor:
         rows, columns = tile.window.slices
         base = self._base(tile.window)
-        state = base.new_zeros(()).expand(base.shape) if r_t is None else self._to_device(r_t[:, rows, columns])
+        if r_t is None:
+            state = base.new_zeros(()).expand(base.shape)
+        else:
+            state = self._to_device(r_t(tile.window) if callable(r_t) else r_t[:, rows, columns])
         core = (0, slice(None), *tile.core.inside(tile.window).slices)
         prediction = self._evaluate(state, base, t, self._dtype)[core]
         if not torch.isfinite(prediction).all() and self._dtype != torch.float32:

@@ -22,6 +22,8 @@ from enhance import residual, runtime, tiled_denoiser
 from enhance.codecs.base import decode
 from enhance.codecs.jpeg_rate import JpegRate
 from enhance.codecs.vvc_rate import VvcRate
+from enhance.diffusion.noise import NoiseField
+from enhance.diffusion.schedule import alpha_bar
 from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, DeviceError, UsageError, WeightsError
 from enhance.images import DecodedImage, Pixels
@@ -106,7 +108,7 @@ def test_one_step_adds_the_networks_prediction_in_the_pixels_own_unit(
     limit = tiny_checkpoint.threshold(20)
     enhanced = base + tiny_checkpoint.residual_scale(20) * predicted.clamp(-limit, limit)
     expected = ((enhanced[0].permute(1, 2, 0) + 1) / 2).clamp(0, 1).numpy()
-    assert levels(enhancer.run(decoded).pixels, expected) < 0.01
+    assert levels(enhancer.run(decoded, Knobs(steps=1)).pixels, expected) < 0.01
     assert levels(decoded.pixels, expected) > 1
 
 
@@ -123,13 +125,15 @@ def test_the_threshold_is_a_factor_on_the_models(enhancer: Enhancer, tiny_checkp
     assert not np.array_equal(enhancer.run(decoded, Knobs(threshold=0.1)).pixels, enhancer.run(decoded).pixels)
 
 
-@pytest.mark.parametrize("knobs", [Knobs(), SAMPLES, Knobs(steps=5, sampler="ddpm"), Knobs(steps=3, eta=1)], ids=str)
+@pytest.mark.parametrize(
+    "knobs", [Knobs(steps=1), Knobs(), SAMPLES, Knobs(steps=5, sampler="ddpm"), Knobs(steps=3, eta=1)], ids=str
+)
 def test_same_seed_same_result(enhancer: Enhancer, knobs: Knobs) -> None:
     decoded = photo()
     once, again = (enhancer.run(decoded, knobs) for _ in range(2))
     assert np.array_equal(once.pixels, again.pixels)
     other = enhancer.run(decoded, dataclasses.replace(knobs, seed=1))
-    assert np.array_equal(once.pixels, other.pixels) == (knobs.steps is None)
+    assert np.array_equal(once.pixels, other.pixels) == (knobs.steps == 1)
     assert other.record.seed == 1
 
 
@@ -182,7 +186,7 @@ def test_strength_scales_the_change(enhancer: Enhancer) -> None:
 
 def test_perception_goes_from_one_step_to_the_sample(enhancer: Enhancer) -> None:
     pixels = 0.3 + 0.4 * skimage.data.astronaut()[:64, :80].astype(np.float32) / 255
-    mean = enhancer.run(plain(pixels), Knobs())
+    mean = enhancer.run(plain(pixels), Knobs(steps=1))
     none, half, full = (enhancer.run(plain(pixels), Knobs(steps=4, perception=p)) for p in (0, 0.5, 1))
     assert np.array_equal(mean.pixels, none.pixels)
     assert none.record.steps == 1
@@ -191,6 +195,26 @@ def test_perception_goes_from_one_step_to_the_sample(enhancer: Enhancer) -> None
     inside = (mean.pixels > 0) & (mean.pixels < 1) & (full.pixels > 0) & (full.pixels < 1)
     assert np.abs((mean.pixels + full.pixels) / 2 - half.pixels)[inside].max() < 1e-6
     assert levels(mean.pixels, full.pixels) > 0.5
+
+
+def test_perception_of_one_step_is_the_noise_level(enhancer: Enhancer, tiny_checkpoint: Checkpoint) -> None:
+    """x̂ = x̃ + s(q) g(√(1-ᾱ_t) ε, x̃, t, q) with t = 1 - p (1 - t_s), computed without the enhancer."""
+    decoded = plain(0.3 + 0.4 * skimage.data.astronaut()[:64, :80].astype(np.float32) / 255)
+    base = torch.from_numpy(decoded.pixels).permute(2, 0, 1)[None] * 2 - 1
+    conditioning = torch.from_numpy(decoded.rate.conditioning())[None]
+    noise = torch.from_numpy(NoiseField(5).crop(0, 0, 0, 64, 80))[None]
+    found = {}
+    for p in (0.25, 1.0):
+        t = 1 - p * (1 - 0.7)
+        state = math.sqrt(1 - alpha_bar(t)) * noise
+        predicted = tiny_checkpoint.denoiser(state, base, torch.tensor([t]), conditioning)
+        limit = tiny_checkpoint.threshold(20)
+        enhanced = base + tiny_checkpoint.residual_scale(20) * predicted.clamp(-limit, limit)
+        expected = ((enhanced[0].permute(1, 2, 0) + 1) / 2).clamp(0, 1).numpy()
+        found[p] = enhancer.run(decoded, Knobs(steps=1, perception=p, start=0.7, seed=5))
+        assert levels(found[p].pixels, expected) < 0.01
+        assert (found[p].record.steps, found[p].record.perception, found[p].record.sampler) == (1, p, "one-step")
+    assert levels(found[0.25].pixels, found[1.0].pixels) > 0.1
 
 
 def test_steps_are_network_evaluations(tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:

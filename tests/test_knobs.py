@@ -24,8 +24,6 @@ WRONG: list[dict[str, Any]] = [
 CONTRADICTIONS: list[dict[str, Any]] = [
     {"mode": "fidelity", "steps": 4},
     {"mode": "fidelity", "perception": 0.5},
-    {"steps": 1, "perception": 0.5},
-    {"steps": 1, "mode": "perceptual"},
 ]
 
 
@@ -41,17 +39,38 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert Knobs(quality=np.int64(30), perception=np.float32(0.5), steps=np.int32(3)).resolve().steps == 3
 
 
-def test_one_step_is_the_default() -> None:
-    for knobs in (Knobs(), Knobs(mode="fidelity"), Knobs(steps=1), Knobs(perception=0), Knobs(steps=1, perception=0)):
+def test_balanced_is_the_default() -> None:
+    model = SamplingDefaults(modes={"balanced": {"steps": 3, "perception": 0.4}})
+    assert Knobs().resolve(model) == Knobs(mode="balanced").resolve(model)
+    assert Knobs(seed=3, eta=1).resolve(model).steps == 3
+
+
+def test_one_step_without_perception_is_the_posterior_mean() -> None:
+    for knobs in (Knobs(mode="fidelity"), Knobs(steps=1), Knobs(perception=0), Knobs(steps=1, perception=0)):
         sampling = knobs.resolve(SamplingDefaults(modes={"perceptual": {"steps": 9, "perception": 1.0}}))
         assert (sampling.steps, sampling.evaluations, sampling.name) == (1, 1, "one-step")
+        assert sampling.is_mean
+
+
+def test_one_step_with_perception_starts_from_noise_at_a_lower_level() -> None:
+    model = SamplingDefaults(start=0.8)
+    for perception, level in ((0.25, 0.95), (0.5, 0.9), (1, 0.8)):
+        sampling = Knobs(steps=1, perception=perception, init="mmse").resolve(model)
+        assert sampling.start == pytest.approx(level)
+        assert (sampling.init, sampling.evaluations, sampling.sampler_steps) == ("gaussian", 1, 1)
+        assert (sampling.sample_share, sampling.name) == (1, "one-step")
+    assert Knobs(steps=1, perception=0.5, start=0.6).resolve(model).start == pytest.approx(0.8)
+    assert Knobs(steps=1, mode="perceptual").resolve(model).start == 0.8
 
 
 def test_asking_for_samples_is_the_perceptual_mode() -> None:
     for knobs in (Knobs(steps=6), Knobs(mode="perceptual", steps=6)):
         sampling = knobs.resolve(SamplingDefaults(start=0.4, modes={"perceptual": {"steps": 9, "perception": 0.9}}))
         assert (sampling.steps, sampling.perception, sampling.start) == (6, 0.9, 0.4)
-    assert Knobs(perception=0.5).resolve().steps > 1
+    assert (
+        Knobs(perception=0.5).resolve(SamplingDefaults(modes={"perceptual": {"steps": 9, "perception": 0.9}})).steps
+        == 9
+    )
 
 
 def test_own_values_go_before_the_model() -> None:

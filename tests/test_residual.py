@@ -42,7 +42,7 @@ def expected_sample(sampling: Sampling) -> tuple[Tensor, Tensor]:
 
     network, base = Gaussian(), torch.from_numpy(picture()).permute(2, 0, 1) * 2 - 1
     mmse = base.clamp(-THRESHOLD, THRESHOLD)
-    if sampling.one_step:
+    if sampling.is_mean:
         return mmse, mmse
     from_mmse = sampling.init == "mmse"
     state = (
@@ -68,6 +68,7 @@ def sample(sampling: Sampling, threshold: float = THRESHOLD) -> Residual:
 
 CHOICES = [
     Sampling(1, 0.0, 0.5, "mmse", "ddim", 0.0),
+    Sampling(1, 0.3, 0.9, "gaussian", "ddim", 0.0),
     Sampling(4, 1.0, 0.6, "mmse", "ddim", 0.0),
     Sampling(4, 0.3, 0.6, "mmse", "ddim", 0.7),
     Sampling(3, 1.0, 1.0, "gaussian", "ddim", 1.0),
@@ -85,7 +86,7 @@ def test_it_is_the_samplers_result_with_the_pictures_noise(
     monkeypatch.setattr("enhance.reconstruction._BAND_PIXELS", 3000)  # several bands
     found = sample(sampling).rows(slice(10, 70), 70)
     mmse, sampled = (array[:, 10:70, :70].permute(1, 2, 0) for array in expected_sample(sampling))
-    p = sampling.perception
+    p = sampling.sample_share
     # float16 between the steps, and half a step of the 8 bits in which the mean is kept.
     tolerance = 0.003 + (1 - p) * THRESHOLD / 254 if large else 1e-5
     assert (found - (mmse + p * (sampled - mmse))).abs().max() < tolerance

@@ -194,7 +194,7 @@ def test_info_tells_how_a_stream_was_coded(
     text = capsys.readouterr().out
     for fact in ("vvc", "126", "90", "4:2:0", "BT.709, limited range", "qp                37", "ffmpeg"):
         assert fact in text, fact
-    assert "enhance 126x90 RGB at vvc qp 37, one step" in text
+    assert "enhance 126x90 RGB at vvc qp 37, balanced mode" in text
     assert main(["info", "--json", str(path)]) == 0
     (facts,) = reports(capsys)
     assert (facts["qp"], facts["estimated"], facts["pictures"], facts["precision"]) == (37, False, 1, 10)

@@ -9,7 +9,7 @@ from typing import Any
 from enhance.errors import UsageError
 from enhance.knobs import MODES, Knobs, SamplingDefaults
 
-_OF_SAMPLES = ("perception", "start", "init", "sampler", "eta")
+_OF_STEPS = ("init", "sampler", "eta")
 """Knobs that mean nothing where one step is made."""
 
 KNOB_TYPES: dict[str, type] = {
@@ -28,8 +28,8 @@ def combine(choices: Mapping[str, Sequence[Any]]) -> dict[str, Knobs]:
     """All combinations of knobs, named by what tells them apart.
 
     Args:
-        choices: {knob: values}; knobs without values keep their default. With one step the knobs of sampling are
-            left out, so that `{"steps": [1, 4], "perception": [0.5]}` gives two settings.
+        choices: {knob: values}; knobs without values keep their default. With one step the knobs that need more are
+            left out, so that `{"steps": [1, 4], "sampler": ["ddim", "ddpm"]}` gives three settings.
 
     Returns:
         {name: knobs}, for example {"steps=1": ..., "steps=4 perception=0.5": ...}; at least one.
@@ -42,7 +42,9 @@ def combine(choices: Mapping[str, Sequence[Any]]) -> dict[str, Knobs]:
     for values in itertools.product(*given.values()):
         chosen = dict(zip(given, values, strict=True))
         if chosen.get("steps") == 1:
-            chosen = {name: value for name, value in chosen.items() if name not in _OF_SAMPLES}
+            chosen = {name: value for name, value in chosen.items() if name not in _OF_STEPS}
+            if not chosen.get("perception"):
+                chosen.pop("start", None)
         found[_name(chosen)] = Knobs(**chosen)
     return found
 
@@ -77,12 +79,14 @@ def parse(text: str) -> dict[str, Knobs]:
 def describe(knobs: Knobs, defaults: SamplingDefaults) -> dict[str, Any]:
     """What a setting really stands for with a model, {name of `COLUMNS`: value}; without what means nothing there."""
     sampling = knobs.resolve(defaults)
-    values: dict[str, Any] = {"steps": sampling.evaluations, "perception": 0.0, "strength": float(knobs.strength)}
-    if not sampling.one_step:
-        values |= {name: getattr(sampling, name) for name in ("perception", "sampler", "start", "init")}
+    values: dict[str, Any] = {"steps": sampling.evaluations, "perception": float(sampling.perception)}
+    values["strength"] = float(knobs.strength)
+    if not sampling.is_mean:
+        values |= {"start": sampling.start, "seed": knobs.seed}
+    if sampling.evaluations > 1:
+        values |= {"sampler": sampling.sampler, "init": sampling.init}
         if sampling.sampler == "ddim":
             values["eta"] = sampling.eta
-        values["seed"] = knobs.seed
     values |= {"threshold": float(knobs.threshold), "consistent": knobs.consistent}
     return {name: values[name] for name in COLUMNS if name in values}
 

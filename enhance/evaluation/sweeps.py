@@ -10,8 +10,8 @@ from typing import Any
 from enhance.evaluation.summary import Summary
 
 _SWEPT = ("steps", "perception", "strength", "eta", "start", "threshold")
-# With one step nothing is sampled, which is where both of these knobs begin.
-_BEGIN_AT_ONE_STEP = ("steps", "perception")
+# Both of these knobs begin at the posterior mean.
+_BEGIN_AT_THE_MEAN = ("steps", "perception")
 _OF_EVERY_SETTING = ("strength", "threshold", "consistent")
 
 
@@ -34,19 +34,21 @@ def find_sweeps(summaries: Sequence[Summary]) -> list[Sweep]:
     """All sweeps among the settings of one codec at one level."""
     sweeps = []
     ours = [one for one in summaries if one.knobs]
-    single = [one for one in ours if one.knobs["steps"] == 1]
+    means = [one for one in ours if one.knobs["perception"] == 0]
     for knob in _SWEPT:
         groups: dict[tuple[tuple[str, Any], ...], dict[Any, Summary]] = defaultdict(dict)
         for one in ours:
-            if knob in one.knobs and not (one.knobs["steps"] == 1 and knob in _BEGIN_AT_ONE_STEP):
-                rest = tuple((name, value) for name, value in one.knobs.items() if name != knob)
+            if knob in one.knobs and not (one in means and knob in _BEGIN_AT_THE_MEAN):
+                # In one step perception is the noise level.
+                moving = (knob, "start") if knob == "perception" and one.knobs["steps"] == 1 else (knob,)
+                rest = tuple((name, value) for name, value in one.knobs.items() if name not in moving)
                 groups[rest].setdefault(one.knobs[knob], one)
         for rest, points in groups.items():
             if len(points) < 2:
                 continue
             fixed = dict(rest)
-            if knob in _BEGIN_AT_ONE_STEP:
-                first = [one for one in single if all(one.knobs[name] == fixed[name] for name in _OF_EVERY_SETTING)]
+            if knob in _BEGIN_AT_THE_MEAN:
+                first = [one for one in means if all(one.knobs[name] == fixed[name] for name in _OF_EVERY_SETTING)]
                 points = {one.knobs[knob]: one for one in first[:1]} | points
             sweeps.append(Sweep(knob, fixed, tuple(points[value] for value in sorted(points))))
     return sweeps
@@ -55,6 +57,6 @@ def find_sweeps(summaries: Sequence[Summary]) -> list[Sweep]:
 def label(sweep: Sweep, others: Sequence[Sweep]) -> str:
     """The knob's name, with the fixed knobs by which it differs from other sweeps of the same knob."""
     alike = [one.fixed for one in others if one.knob == sweep.knob]
-    names = [name for name, value in sweep.fixed.items() if any(fixed.get(name) != value for fixed in alike)]
+    names = [name for name, value in sweep.fixed.items() if any(fixed.get(name, value) != value for fixed in alike)]
     words = [f"{name}={sweep.fixed[name]}" for name in names]
     return f"{sweep.knob} ({' '.join(words)})" if words else sweep.knob

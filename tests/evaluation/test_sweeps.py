@@ -31,15 +31,16 @@ def test_number_of_steps_begins_at_one() -> None:
     assert names({"steps": [8, 1, 4]}) == {"steps": ["steps=1", "steps=4", "steps=8"]}
 
 
-def test_perception_begins_at_one_step() -> None:
-    assert names({"steps": [1, 4], "perception": [1, 0.5]}) == {
+def test_perception_begins_at_the_mean() -> None:
+    assert names({"steps": [1]}, {"steps": [4], "perception": [1, 0.5]}) == {
         "perception": ["steps=1", "steps=4 perception=0.5", "steps=4 perception=1"]
     }
 
 
 def test_every_knob_has_its_own_curves() -> None:
-    found = names({"steps": [1, 4, 8], "perception": [0.5, 1.0]})
+    found = names({"steps": [1]}, {"steps": [1, 4, 8], "perception": [0.5, 1.0]})
     assert found == {
+        "perception (steps=1)": ["steps=1", "steps=1 perception=0.5", "steps=1 perception=1"],
         "steps (perception=0.5)": ["steps=1", "steps=4 perception=0.5", "steps=8 perception=0.5"],
         "steps (perception=1.0)": ["steps=1", "steps=4 perception=1", "steps=8 perception=1"],
         "perception (steps=4)": ["steps=1", "steps=4 perception=0.5", "steps=4 perception=1"],
