@@ -3,8 +3,8 @@
 
     scripts/before_after.py [--quality 10] [-o scripts/before_after.png]
 
-It is a page of crops (`crop_sheet.py`) with a single row, without labels: the JPEG, one step, a sample, the original.
-The photo is scikit-image's `astronaut` (NASA, public domain).
+It is a page of crops (`crop_sheet.py`) with one row, without labels: the JPEG, `--mode balanced`, `perceptual`, the
+original. The photo is scikit-image's `astronaut` (NASA, public domain).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--model", help="a checkpoint other than the one that ships")
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).with_suffix(".png"))
     options = parser.parse_args()
-    columns, protocol = (BASELINE, "fidelity", "perceptual", ORIGINAL), JpegProtocol((options.quality,))
+    columns, protocol = (BASELINE, "balanced", "perceptual", ORIGINAL), JpegProtocol((options.quality,))
     strip = make_strip("portrait", columns, protocol, options.quality, Enhancer(options.model))
     save(draw([strip], has_labels=False), options.output)
 

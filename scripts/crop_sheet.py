@@ -55,7 +55,7 @@ REGIONS = {
     "portrait": Region("astronaut", (150, 20, 310, 200)),
 }
 SHOWN = ("face", "fur", "edges", "text")
-COLUMNS = (ORIGINAL, BASELINE, "fidelity", "perceptual")
+COLUMNS = (ORIGINAL, BASELINE, "fidelity", "balanced", "perceptual")
 LEVEL_NAMES = {"jpeg": "q", "vvc": "qp"}
 ZOOM = 2
 GAP = 8
