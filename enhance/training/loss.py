@@ -46,7 +46,7 @@ class Objective:
         return round((batch - round(batch * self.fidelity_share)) * self.direct_share)
 
     def draw_times(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Noise levels [B] on the generator's device: the first `fidelity_share` at 1, the rest uniform."""
+        """Noise levels [B] on the generator's device: the first `fidelity_share` at 1, then uniform, then `direct`."""
         u = torch.rand(batch, generator=generator, device=generator.device)
         t = u * (1 - SMALLEST_T) + SMALLEST_T
         first = batch - self.direct(batch)
@@ -55,7 +55,7 @@ class Objective:
         return t
 
     def perceptual_weights(self, t: Tensor) -> Tensor:
-        """Factors [B] of the perceptual distance."""
+        """Factors [B] of the perceptual distance for noise levels [B] that `draw_times` drew."""
         weights = torch.where(t < 1, self.perceptual_weight, 0.0)
         first = len(t) - self.direct(len(t))
         weights[first:] = self.direct_weight * (1 - t[first:]) / (1 - self.direct_start)
