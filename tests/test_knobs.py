@@ -64,13 +64,11 @@ def test_one_step_with_perception_starts_from_noise_at_a_lower_level() -> None:
 
 
 def test_asking_for_samples_is_the_perceptual_mode() -> None:
+    model = SamplingDefaults(start=0.4, modes={"perceptual": {"steps": 9, "perception": 0.9}})
     for knobs in (Knobs(steps=6), Knobs(mode="perceptual", steps=6)):
-        sampling = knobs.resolve(SamplingDefaults(start=0.4, modes={"perceptual": {"steps": 9, "perception": 0.9}}))
+        sampling = knobs.resolve(model)
         assert (sampling.steps, sampling.perception, sampling.start) == (6, 0.9, 0.4)
-    assert (
-        Knobs(perception=0.5).resolve(SamplingDefaults(modes={"perceptual": {"steps": 9, "perception": 0.9}})).steps
-        == 9
-    )
+    assert Knobs(perception=0.5).resolve(model).steps == 9
 
 
 def test_own_values_go_before_the_model() -> None:

@@ -80,14 +80,13 @@ def describe(knobs: Knobs, defaults: SamplingDefaults) -> dict[str, Any]:
     """What a setting really stands for with a model, {name of `COLUMNS`: value}; without what means nothing there."""
     sampling = knobs.resolve(defaults)
     values: dict[str, Any] = {"steps": sampling.evaluations, "perception": float(sampling.perception)}
-    values["strength"] = float(knobs.strength)
+    values |= {"strength": float(knobs.strength), "threshold": float(knobs.threshold), "consistent": knobs.consistent}
     if not sampling.is_mean:
         values |= {"start": sampling.start, "seed": knobs.seed}
     if sampling.evaluations > 1:
         values |= {"sampler": sampling.sampler, "init": sampling.init}
         if sampling.sampler == "ddim":
             values["eta"] = sampling.eta
-    values |= {"threshold": float(knobs.threshold), "consistent": knobs.consistent}
     return {name: values[name] for name in COLUMNS if name in values}
 
 

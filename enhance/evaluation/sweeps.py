@@ -34,11 +34,11 @@ def find_sweeps(summaries: Sequence[Summary]) -> list[Sweep]:
     """All sweeps among the settings of one codec at one level."""
     sweeps = []
     ours = [one for one in summaries if one.knobs]
-    means = [one for one in ours if one.knobs["perception"] == 0]
+    means = [one for one in ours if _is_mean(one)]
     for knob in _SWEPT:
         groups: dict[tuple[tuple[str, Any], ...], dict[Any, Summary]] = defaultdict(dict)
         for one in ours:
-            if knob in one.knobs and not (one in means and knob in _BEGIN_AT_THE_MEAN):
+            if knob in one.knobs and not (_is_mean(one) and knob in _BEGIN_AT_THE_MEAN):
                 # In one step perception is the noise level.
                 moving = (knob, "start") if knob == "perception" and one.knobs["steps"] == 1 else (knob,)
                 rest = tuple((name, value) for name, value in one.knobs.items() if name not in moving)
@@ -52,6 +52,10 @@ def find_sweeps(summaries: Sequence[Summary]) -> list[Sweep]:
                 points = {one.knobs[knob]: one for one in first[:1]} | points
             sweeps.append(Sweep(knob, fixed, tuple(points[value] for value in sorted(points))))
     return sweeps
+
+
+def _is_mean(one: Summary) -> bool:
+    return bool(one.knobs["perception"] == 0)
 
 
 def label(sweep: Sweep, others: Sequence[Sweep]) -> str:
