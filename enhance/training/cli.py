@@ -61,6 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2.0,
         help="factor of LPIPS in these where it is largest (default: %(default)s)",
     )
+    parser.add_argument(
+        "--teacher", type=Path, metavar="MODEL", help="learn at t = T also from what this model says of a turned crop"
+    )
+    parser.add_argument(
+        "--teacher-share",
+        type=float,
+        default=0.7,
+        help="share of the error at t = T that is taken to the teacher's answer (default: %(default)s)",
+    )
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights (.safetensors) for that factor")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that code crops (default: %(default)s)")
@@ -81,10 +90,19 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
         help="VVC: streams FOLDER_STEM_qpQP.266 of central squares of the images FOLDER/STEM.*",
     )
     group.add_argument(
+        "--pairs",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="VVC: pairs that are in the caches of earlier runs",
+    )
+    group.add_argument(
         "--squares",
         type=int,
         metavar="N",
-        help="VVC: squares of each image to code by libvvenc at random QPs (default: 2, or 0 with --streams)",
+        help="VVC: squares of each image to code by libvvenc at random QPs "
+        "(default: 2, or 0 with --streams or --pairs)",
     )
     group.add_argument(
         "--preset", default="fast", help="VVC: of libvvenc, for training and validation (default: %(default)s)"
@@ -117,13 +135,13 @@ def _check(args: argparse.Namespace) -> None:
     if not (args.resume or args.calibrate) and (args.output / "state.pt").exists():
         hint = "--resume continues it, another -o starts a new one"
         raise UsageError("this folder holds a run already", source=str(args.output), hint=hint)
-    for name in ("fidelity_share", "direct_share"):
+    for name in ("fidelity_share", "direct_share", "teacher_share"):
         if not 0 <= getattr(args, name) <= 1:
             raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
     if _weighs_looks(args) and args.lpips is None:
         raise UsageError("a perceptual weight needs LPIPS weights", hint="pass --lpips FILE")
-    if args.codec != "vvc" and (args.streams or args.squares is not None or args.cache):
-        raise UsageError("--streams, --squares and --cache are for --codec vvc")
+    if args.codec != "vvc" and (args.streams or args.pairs or args.squares is not None or args.cache):
+        raise UsageError("--streams, --pairs, --squares and --cache are for --codec vvc")
 
 
 def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
@@ -140,6 +158,7 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
             perceptual_weight=args.perceptual_weight,
             direct_share=args.direct_share,
             direct_weight=args.direct_weight,
+            teacher_share=args.teacher_share if args.teacher else 0.0,
         ),
         seed=args.seed,
     )
@@ -153,6 +172,12 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
         sampling, earlier = checkpoint.sampling, {"init": {"codec": checkpoint.codec, **checkpoint.training}}
         if checkpoint.codec == args.codec:
             tables = checkpoint.residual_scale, checkpoint.threshold
+    teacher = None
+    if args.teacher:
+        taught = load_checkpoint(args.teacher)
+        teacher, tables = taught.denoiser, (taught.residual_scale, taught.threshold)  # one scale for both
+        if taught.codec != args.codec:
+            raise UsageError(f"the teacher is a model for {taught.codec}", source=str(args.teacher))
     scale, threshold = tables or material.calibrate()
     device = torch.device(args.device)
     description = {
@@ -173,6 +198,7 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
         device=device,
         compile=device.type == "cuda",
         distance=_distance(args, device),
+        teacher=teacher,
         description=description,
     )
     if args.resume:

@@ -15,7 +15,7 @@ from enhance.training.calibration import calibrate_jpeg
 from enhance.training.crops import RandomCrops, find_images, load_image, load_images
 from enhance.training.degradation import JpegDegradation
 from enhance.training.validation import Validation
-from enhance.training.vvc_pairs import PairCrops, calibrate_pairs, code_photos, find_streams, take_streams
+from enhance.training.vvc_pairs import PairCrops, calibrate_pairs, code_photos, find_pairs, find_streams, take_streams
 
 _CALIBRATION_CROPS = 256
 _VVC_SQUARES = 2
@@ -61,7 +61,8 @@ def prepare_vvc(args: argparse.Namespace) -> Material:
     cache = args.cache or args.output / "pairs"
     photos = find_images(args.images)
     pairs = take_streams(find_streams(args.streams), photos, cache, workers=workers) if args.streams else []
-    squares = args.squares if args.squares is not None else (0 if args.streams else _VVC_SQUARES)
+    pairs += find_pairs(args.pairs)
+    squares = args.squares if args.squares is not None else (0 if pairs else _VVC_SQUARES)
     if squares:
         pairs += code_photos(photos, cache, squares=squares, preset=args.preset, seed=args.seed, workers=workers)
     crops = PairCrops(pairs, args.crop, args.seed)

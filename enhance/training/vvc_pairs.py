@@ -128,6 +128,26 @@ def take_streams(
     return _in_parallel(take, streams, cache, workers, "decoding")
 
 
+def find_pairs(folders: Sequence[Path]) -> list[CodedSquare]:
+    """All pairs that earlier runs left in their caches, in a fixed order.
+
+    Raises:
+        UsageError: a folder holds none, or not the original of each.
+    """
+    pairs = []
+    for folder in folders:
+        bases = sorted(folder.glob("*_qp*.npy"))
+        if not bases:
+            raise UsageError("no pairs NAME.npy, NAME_qpQP.npy in this folder", source=str(folder))
+        for base in bases:
+            name, _, qp = base.stem.rpartition("_qp")
+            original = folder / f"{name}.npy"
+            if not original.exists():
+                raise UsageError("its original is missing", source=str(base), hint=f"it would be {original.name}")
+            pairs.append(CodedSquare(original, base, float(qp)))
+    return pairs
+
+
 def code_pictures(
     pictures: Sequence[Uint8], qp: int, cache: Path, *, preset: str = "fast", workers: int = 1
 ) -> list[npt.NDArray[np.float32]]:

@@ -23,6 +23,7 @@ from enhance.training.vvc_pairs import (
     calibrate_pairs,
     code_photos,
     code_pictures,
+    find_pairs,
     find_streams,
     name_of,
     take_streams,
@@ -76,6 +77,16 @@ def test_a_kept_pair_is_not_made_again(
     assert code_photos(photos, cache, squares=2, preset="faster") == pairs
     with pytest.raises(AssertionError, match="coded again"):
         code_photos(photos, cache, squares=2, preset="fast")
+
+
+def test_pairs_of_earlier_runs_are_found(pairs: list[CodedSquare], cache: Path, tmp_path: Path) -> None:
+    assert find_pairs([cache]) == sorted(pairs, key=lambda pair: pair.base)
+    assert len(find_pairs([cache, cache])) == 2 * len(pairs), "a folder named twice counts twice"
+    with pytest.raises(UsageError, match="no pairs"):
+        find_pairs([tmp_path])
+    (tmp_path / pairs[0].base.name).write_bytes(pairs[0].base.read_bytes())
+    with pytest.raises(UsageError, match="original is missing"):
+        find_pairs([tmp_path])
 
 
 def test_streams_are_matched_with_the_central_squares_of_their_originals(photos: list[Path], tmp_path: Path) -> None:
@@ -158,6 +169,23 @@ def test_train_and_validate(photos: list[Path], tmp_path: Path, monkeypatch: pyt
     init = ["--init", str(run / "model.safetensors"), "--cache", str(run / "pairs")]
     assert main(["train", *common, *init, "--device", "cpu", "-o", str(fine), "--steps", "1"]) == 0
     assert load_checkpoint(fine / "model.safetensors").residual_scale == model.residual_scale
+    more = tmp_path / "more"
+    others = ["--pairs", str(run / "pairs"), str(run / "pairs"), "--teacher", str(run / "model.safetensors")]
+    assert main(["train", *common, *others, "--device", "cpu", "-o", str(more), "--steps", "1"]) == 0
+    trained = load_checkpoint(more / "model.safetensors").training
+    assert trained["pairs"] == 8 and trained["config"]["objective"]["teacher_share"] == 0.7
+    assert not list((more / "pairs").glob("*.npy")), "nothing is coded beside them"
+    foreign = [
+        "train",
+        folder,
+        "--crop",
+        "32",
+        "-o",
+        str(tmp_path / "jpeg"),
+        "--teacher",
+        str(run / "model.safetensors"),
+    ]
+    assert main(foreign) == 2, "a teacher for another codec"
 
 
 def test_options_of_vvc_are_refused_for_jpeg(photos: list[Path], tmp_path: Path) -> None:
