@@ -7,12 +7,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from enhance.errors import UsageError
-from enhance.knobs import MODES
+from enhance.knobs import ENSEMBLES, MODES
 
 if TYPE_CHECKING:
     from enhance.codecs.base import Decoder
 
-_KNOBS = ("mode", "steps", "perception", "strength", "seed", "tile")
+_KNOBS = ("mode", "steps", "perception", "strength", "seed", "tile", "ensemble")
 
 
 def add_model_argument(parser: Any) -> None:
@@ -29,6 +29,10 @@ def add_sampling_arguments(group: Any) -> None:
     group.add_argument("--perception", type=float, metavar="P", help="0 (nearest to the original) to 1 (a sample)")
     group.add_argument("--strength", type=float, metavar="S", default=1.0, help="0 (nothing is changed) to 1 (default)")
     group.add_argument("--seed", type=int, metavar="N", default=0, help="of the noise; same seed, same result")
+    group.add_argument(
+        "--ensemble", type=int, choices=ENSEMBLES, default=1,
+        help="average over mirror images, at so many times the cost: nearer to the original",
+    )  # fmt: skip
 
 
 def add_machine_arguments(group: Any) -> None:

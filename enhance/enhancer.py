@@ -142,7 +142,7 @@ class Enhancer:
             pixels, consistency = np.array(to_dtype(decoded.pixels, dtype)), None
         else:
             with torch.inference_mode():
-                denoise = self._denoise(decoded, rate, model, sampling, knobs.tile)
+                denoise = self._denoise(decoded, rate, model, sampling, knobs)
                 residual = sample_residual(denoise, sampling, NoiseField(int(knobs.seed)), threshold)
                 notes += denoise.notes
                 pixels, consistency, more = _apply(decoded, residual, knobs.strength * scale, consistency, dtype)
@@ -159,6 +159,7 @@ class Enhancer:
             threshold=threshold,
             residual_scale=scale,
             consistent=consistency is not None,
+            ensemble=int(knobs.ensemble),
             model=f"{model.name} {model.sha256[:12]}".strip(),
             device=str(self.device),
             dtype=str(self.dtype).removeprefix("torch."),
@@ -174,7 +175,7 @@ class Enhancer:
         Raises:
             WeightsError: there is no usable model for the codec.
         """
-        evaluations = knobs.resolve(self.checkpoint(decoded.rate.codec).sampling).evaluations
+        evaluations = knobs.resolve(self.checkpoint(decoded.rate.codec).sampling).evaluations * knobs.ensemble
         return decoded.height * decoded.width * evaluations <= _SMALL
 
     def small_at_a_time(self) -> int:
@@ -184,7 +185,7 @@ class Enhancer:
         return max(1, min(torch.get_num_threads(), runtime.free_memory(self.device) // (2 * _SMALL_BYTES)))
 
     def _denoise(
-        self, decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, tile: int | str
+        self, decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, knobs: Knobs
     ) -> TiledDenoiser:
         budget = int(0.6 * runtime.free_memory(self.device))
         if self.device.type == "cpu":
@@ -195,9 +196,10 @@ class Enhancer:
             rate.conditioning(),
             device=self.device,
             dtype=self.dtype,
-            tile=tile,
+            tile=knobs.tile,
             state_dtype=state_dtype(decoded.height, decoded.width),
             budget=max(budget, _SMALLEST_BUDGET),
+            ensemble=knobs.ensemble,
         )
 
     def __call__(

@@ -120,6 +120,7 @@ class EnhancementRecord:
         threshold: limit of the predicted residual, in units of the normalised residual: τ(q) times the user's factor.
         residual_scale: s(q), in units of [-1, 1].
         consistent: True if the projection onto the bitstream's intervals was applied.
+        ensemble: mirror images over which each evaluation was averaged.
         model: name and hash of the checkpoint.
         device: where the network ran.
         dtype: arithmetic of the network.
@@ -139,6 +140,7 @@ class EnhancementRecord:
     threshold: float
     residual_scale: float
     consistent: bool
+    ensemble: int
     model: str
     device: str
     dtype: str

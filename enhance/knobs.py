@@ -15,6 +15,7 @@ Start = Literal["mmse", "gaussian"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 DEFAULT_MODE: Mode = "balanced"
 MAX_STEPS = 1000
+ENSEMBLES = (1, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ class Knobs:
         tile: side of the tiles in pixels, rounded up to the network's stride; 0: one piece; "auto": by free memory.
             The result does not depend on it.
         consistent: project the result onto the images that the bitstream stands for.
+        ensemble: 1, 2 or 4: the network's answers for the picture and its mirror images are averaged, at so many times
+            the cost. A little nearer to the original.
         sampler: "ddim" or "ddpm".
         eta: DDIM's η, 0-1.
         start: noise level t_s in (0, 1] at which sampling begins; with one step, at perception 1.
@@ -129,6 +132,7 @@ class Knobs:
     seed: int = 0
     tile: int | Literal["auto"] = "auto"
     consistent: bool = True
+    ensemble: int = 1
     sampler: Sampler | None = None
     eta: float | None = None
     start: float | None = None
@@ -145,6 +149,8 @@ class Knobs:
         _whole("seed", self.seed, 0, 2**64 - 1)
         if self.tile != "auto":
             _whole("tile", self.tile, 0, 2**20, also="'auto'")
+        _whole("ensemble", self.ensemble, 1, max(ENSEMBLES))
+        _choice("ensemble", self.ensemble, ENSEMBLES)
         _choice("sampler", self.sampler, get_args(Sampler))
         _real("eta", self.eta, 0, 1)
         _real("start", self.start, 0, 1)
@@ -200,6 +206,6 @@ def _real(name: str, value: object, low: float, high: float) -> None:
         raise UsageError(f"{name} must be a number {bounds}, not {value!r}")
 
 
-def _choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def _choice(name: str, value: object, allowed: tuple[str, ...] | tuple[int, ...]) -> None:
     if value is not None and value not in allowed:
-        raise UsageError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+        raise UsageError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")

@@ -17,6 +17,9 @@ from enhance.tiling import Box, Tile, TilePlan, crop_padded, padded
 
 _BYTES_PER_PIXEL = 640
 
+_MIRRORS = ((), (-1,), (-2,), (-2, -1))
+"""Dimensions that are turned round. A window is a multiple of the network's stride, so its grid stays in place."""
+
 State = Tensor | Callable[[Box], Tensor] | None
 """A state [3, H', W'], a function that makes its windows [3, h, w], or none."""
 
@@ -50,6 +53,9 @@ class TiledDenoiser:
         device, dtype: where and in which arithmetic the network is computed (float32 or bfloat16).
         state_dtype: of the state and the prediction.
         budget: bytes for one window, used with "auto".
+        ensemble: how many mirror images are predicted and averaged, 1, 2 or 4, the picture itself the first of them
+            (geometric self-ensemble, Lim et al. 2017, "Enhanced deep residual networks for single image
+            super-resolution", without the transposed ones: JPEG's tables tell rows from columns).
 
     Attributes:
         plan: the tiles; smaller ones after the device ran out of memory, which does not change the result.
@@ -67,9 +73,11 @@ class TiledDenoiser:
         tile: int | str = "auto",
         state_dtype: torch.dtype = torch.float32,
         budget: int = 2**30,
+        ensemble: int = 1,
     ) -> None:
         self._network, self._pixels = network, pixels
         self._device, self._dtype = device, dtype
+        self._mirrors = _MIRRORS[:ensemble]
         self._conditioning = torch.from_numpy(np.array(conditioning, np.float32)).to(device)[None]
         height, width = pixels.shape[:2]
         stride, radius = network.stride, network.receptive_radius
@@ -151,9 +159,15 @@ class TiledDenoiser:
     def _evaluate(self, state: Tensor, base: Tensor, t: float, dtype: torch.dtype) -> Tensor:
         time = torch.full((1,), t, device=self._device)
         low = dtype != torch.float32
-        # Disabled explicitly, so that a caller's own autocast does not decide for us.
-        with torch.autocast(self._device.type, dtype=dtype if low else None, enabled=low):
-            return self._network(state, base, time, self._conditioning).float()
+        total: Tensor | None = None
+        for mirror in self._mirrors:
+            # Disabled explicitly, so that a caller's own autocast does not decide for us.
+            with torch.autocast(self._device.type, dtype=dtype if low else None, enabled=low):
+                prediction = self._network(_turn(state, mirror), _turn(base, mirror), time, self._conditioning)
+            upright = _turn(prediction.float(), mirror)
+            total = upright if total is None else total.add_(upright)
+        assert total is not None
+        return total.div_(len(self._mirrors))
 
     def _base(self, window: Box) -> Tensor:
         """A window of the decoded picture, [1, 3, h, w] in [-1, 1]."""
@@ -167,6 +181,11 @@ class TiledDenoiser:
         moved = values.to(self._device)[None]
         # `copy`: the result is changed in place, and must never be the state itself.
         return moved.to(torch.float32, memory_format=torch.channels_last, copy=True)
+
+
+def _turn(images: Tensor, mirror: tuple[int, ...]) -> Tensor:
+    """The images, or a mirrored copy."""
+    return images.flip(mirror) if mirror else images
 
 
 def window_bytes(network: WindowNetwork, height: int, width: int, dtype: torch.dtype) -> int:

@@ -22,7 +22,7 @@ from enhance.codecs.jpeg_rate import JpegRate
 from enhance.errors import DecodeError, OutputError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 
-RECORD = EnhancementRecord("jpeg", {}, False, 1, "one-step", 0, 1, 0, 4, 0.1, True, "tiny", "cpu", "float32", 0, 0.0)
+RECORD = EnhancementRecord("jpeg", {}, False, 1, "one-step", 0, 1, 0, 4, 0.1, True, 1, "tiny", "cpu", "float32", 0, 0.0)
 
 
 def plan(folder: Path, out: Path, **options: object) -> Plan:

@@ -170,6 +170,24 @@ def test_small_pictures_are_a_few_seconds_of_work_and_as_many_as_memory_holds(
         assert enhancer.small_at_a_time() == threads
 
 
+def test_an_ensemble_is_the_mean_over_mirror_images(enhancer: Enhancer) -> None:
+    """The picture is whole blocks of the network's grid, so mirroring it by hand mirrors that grid."""
+    pixels = 0.3 + 0.4 * skimage.data.astronaut()[:64, :80].astype(np.float32) / 255
+    knobs = Knobs(mode="fidelity", threshold=math.inf)
+
+    def mirrored(*axes: int) -> Pixels:
+        turned = np.ascontiguousarray(np.flip(pixels, axes))
+        return np.flip(enhancer.run(plain(turned), knobs).pixels, axes)
+
+    alone = [mirrored(), mirrored(1), mirrored(0), mirrored(0, 1)]
+    assert levels(alone[0], alone[3]) > 0.1, "the network is not symmetric by itself"
+    inside = np.all([(one > 0) & (one < 1) for one in alone], axis=0)
+    for count in (2, 4):
+        together = enhancer.run(plain(pixels), dataclasses.replace(knobs, ensemble=count))
+        assert together.record.ensemble == count and together.record.steps == 1
+        assert np.abs(together.pixels - np.mean(alone[:count], axis=0))[inside].max() < 1e-5
+
+
 def test_no_strength_is_the_decoded_picture(enhancer: Enhancer) -> None:
     decoded = photo()
     result = enhancer.run(decoded, Knobs(strength=0, steps=4))
@@ -335,7 +353,7 @@ def test_the_record_says_what_was_done(enhancer: Enhancer) -> None:
     assert (record.steps, record.sampler, record.perception, record.strength) == (4, "ddim", 0.7, 1.0)
     assert record.threshold == pytest.approx(4.0, abs=0.1)
     assert record.model == "tiny 000000000000"
-    assert (record.device, record.dtype) == ("cpu", "float32")
+    assert (record.device, record.dtype, record.ensemble) == ("cpu", "float32", 1)
     assert record.seconds > 0
 
 

@@ -19,6 +19,7 @@ WRONG: list[dict[str, Any]] = [
     {"strength": 2}, {"strength": "1"}, {"seed": -1}, {"seed": 2**64}, {"tile": -16}, {"tile": "big"}, {"tile": 1.5},
     {"sampler": "euler"}, {"eta": 2}, {"start": 0}, {"start": 1.1}, {"init": "zero"},
     {"threshold": 0}, {"threshold": -1}, {"threshold": float("nan")}, {"threshold": "off"},
+    {"ensemble": 0}, {"ensemble": 3}, {"ensemble": 8}, {"ensemble": 2.0}, {"ensemble": "2"},
 ]  # fmt: skip
 
 CONTRADICTIONS: list[dict[str, Any]] = [

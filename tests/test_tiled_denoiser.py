@@ -43,6 +43,24 @@ def test_tiles_are_exact_to_the_last_pixel_of_the_halo(height: int, width: int, 
     assert torch.equal(whole(None, 1.0), tiled(None, 1.0))
 
 
+def test_mirror_images_keep_tiles_exact() -> None:
+    class Slanted(Corners):
+        def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+            seen = 3 * base + r_t
+            return F.pad(seen, [5, 0, 3, 0])[..., : base.shape[2], : base.shape[3]]  # what is left of and above
+
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (53, 70, 3)).astype(np.uint8)
+    options = {"device": torch.device("cpu"), "ensemble": 4}
+    whole, tiled = (TiledDenoiser(Slanted(5), pixels, np.zeros(4), tile=side, **options) for side in (0, 16))  # type: ignore[arg-type]
+    state = torch.from_numpy(rng.normal(size=whole.shape).astype(np.float32))
+    assert torch.allclose(whole(state, 0.5), tiled(state, 0.5), atol=1e-6)
+    seen = 3 * (torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1) + state[:, :53, :70]
+    inside = whole.prediction[:, 3:50, 5:65]  # where all four neighbours exist
+    corners = [seen[:, y : y + 47, x : x + 60] for y in (0, 6) for x in (0, 10)]
+    assert torch.allclose(inside, sum(corners) / 4, atol=1e-5)  # type: ignore[arg-type]
+
+
 def test_the_base_is_given_from_minus_one_to_one_and_padded_by_reflection() -> None:
     class Base(Corners):
         def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:

@@ -27,8 +27,8 @@ from enhance.writer import OutputFormat, encode_image, write_bytes, write_image
 ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 RECORD = EnhancementRecord(
     codec="jpeg", rate={}, rate_overridden=False, steps=1, sampler="one-step", perception=0.0, strength=1.0, seed=0,
-    threshold=1.0, residual_scale=0.1, consistent=True, model="none", device="cpu", dtype="float32", tile=0,
-    seconds=0.0,
+    threshold=1.0, residual_scale=0.1, consistent=True, ensemble=1, model="none", device="cpu", dtype="float32",
+    tile=0, seconds=0.0,
 )  # fmt: skip
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

@@ -10,6 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from enhance.knobs import ENSEMBLES
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `enhance eval` to a parser."""
@@ -46,6 +48,7 @@ def _add_knobs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--eta", type=float, nargs="+", metavar="E", help="0 to 1")
     group.add_argument("--seed", type=int, nargs="+", metavar="N")
     group.add_argument("--threshold", type=float, nargs="+", metavar="F", help="factor on τ(q); inf: no limit")
+    group.add_argument("--ensemble", type=int, nargs="+", choices=ENSEMBLES, help="mirror images to average over")
     group.add_argument("--consistent", nargs="+", choices=["on", "off", "both"], help="projection onto the bitstream")
     group.add_argument(
         "--setting", action="append", default=[], metavar="TEXT",

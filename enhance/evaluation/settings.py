@@ -15,12 +15,15 @@ _OF_STEPS = ("init", "sampler", "eta")
 KNOB_TYPES: dict[str, type] = {
     "steps": int, "perception": float, "strength": float, "start": float,
     "init": str, "sampler": str, "eta": float, "seed": int, "threshold": float,
+    "ensemble": int,
 }  # fmt: skip
 """Knobs that have a value in a setting's name, in the order in which names have them."""
 
 _UNPROJECTED = "unprojected"
 
-COLUMNS = ("steps", "perception", "strength", "sampler", "eta", "start", "init", "seed", "threshold", "consistent")
+COLUMNS = (
+    "steps", "perception", "strength", "sampler", "eta", "start", "init", "seed", "threshold", "ensemble", "consistent",
+)  # fmt: skip
 """What `describe` tells of a setting."""
 
 
@@ -80,7 +83,8 @@ def describe(knobs: Knobs, defaults: SamplingDefaults) -> dict[str, Any]:
     """What a setting really stands for with a model, {name of `COLUMNS`: value}; without what means nothing there."""
     sampling = knobs.resolve(defaults)
     values: dict[str, Any] = {"steps": sampling.evaluations, "perception": float(sampling.perception)}
-    values |= {"strength": float(knobs.strength), "threshold": float(knobs.threshold), "consistent": knobs.consistent}
+    values |= {"strength": float(knobs.strength), "threshold": float(knobs.threshold)}
+    values |= {"ensemble": int(knobs.ensemble), "consistent": knobs.consistent}
     if not sampling.is_mean:
         values |= {"start": sampling.start, "seed": knobs.seed}
     if sampling.evaluations > 1:

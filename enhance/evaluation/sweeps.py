@@ -9,10 +9,10 @@ from typing import Any
 
 from enhance.evaluation.summary import Summary
 
-_SWEPT = ("steps", "perception", "strength", "eta", "start", "threshold")
+_SWEPT = ("steps", "perception", "strength", "eta", "start", "threshold", "ensemble")
 # Both of these knobs begin at the posterior mean.
 _BEGIN_AT_THE_MEAN = ("steps", "perception")
-_OF_EVERY_SETTING = ("strength", "threshold", "consistent")
+_OF_EVERY_SETTING = ("strength", "threshold", "ensemble", "consistent")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ def find_sweeps(summaries: Sequence[Summary]) -> list[Sweep]:
                 continue
             fixed = dict(rest)
             if knob in _BEGIN_AT_THE_MEAN:
-                first = [one for one in means if all(one.knobs[name] == fixed[name] for name in _OF_EVERY_SETTING)]
+                first = [
+                    one for one in means if all(one.knobs.get(name) == fixed.get(name) for name in _OF_EVERY_SETTING)
+                ]
                 points = {one.knobs[knob]: one for one in first[:1]} | points
             sweeps.append(Sweep(knob, fixed, tuple(points[value] for value in sorted(points))))
     return sweeps

@@ -21,7 +21,7 @@ from enhance.evaluation.summary import summarize
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 from enhance.knobs import Knobs
 
-RECORD = EnhancementRecord("jpeg", {}, False, 1, "one-step", 0, 1, 0, 1, 1, True, "", "cpu", "float32", 0, 0)
+RECORD = EnhancementRecord("jpeg", {}, False, 1, "one-step", 0, 1, 0, 1, 1, True, 1, "", "cpu", "float32", 0, 0)
 
 
 def simple_decode(stream: bytes) -> DecodedImage:

@@ -57,6 +57,15 @@ def test_curves_do_not_mix_what_else_differs() -> None:
     }
 
 
+def test_mirror_images_are_a_curve_and_begin_their_own() -> None:
+    assert names({"steps": [1], "ensemble": [4, 1, 2]}) == {
+        "ensemble": ["steps=1 ensemble=1", "steps=1 ensemble=2", "steps=1 ensemble=4"]
+    }
+    assert names({"steps": [1, 2, 4], "ensemble": [4]}) == {
+        "steps": ["steps=1 ensemble=4", "steps=2 ensemble=4", "steps=4 ensemble=4"]
+    }
+
+
 def test_strength_of_one_step_is_a_curve_and_samplers_are_none() -> None:
     assert names({"strength": [1.0, 0.5, 0.0]}) == {"strength": ["strength=0", "strength=0.5", "strength=1"]}
     assert names({"steps": [4], "sampler": ["ddim", "ddpm"]}) == {}
