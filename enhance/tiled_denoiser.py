@@ -159,15 +159,17 @@ class TiledDenoiser:
     def _evaluate(self, state: Tensor, base: Tensor, t: float, dtype: torch.dtype) -> Tensor:
         time = torch.full((1,), t, device=self._device)
         low = dtype != torch.float32
-        total: Tensor | None = None
-        for mirror in self._mirrors:
+
+        def seen_in(mirror: tuple[int, ...]) -> Tensor:
             # Disabled explicitly, so that a caller's own autocast does not decide for us.
             with torch.autocast(self._device.type, dtype=dtype if low else None, enabled=low):
                 prediction = self._network(_turn(state, mirror), _turn(base, mirror), time, self._conditioning)
-            upright = _turn(prediction.float(), mirror)
-            total = upright if total is None else total.add_(upright)
-        assert total is not None
-        return total.div_(len(self._mirrors))
+            return _turn(prediction.float(), mirror)
+
+        total = seen_in(self._mirrors[0])
+        for mirror in self._mirrors[1:]:
+            total = total + seen_in(mirror)
+        return total if len(self._mirrors) == 1 else total / len(self._mirrors)
 
     def _base(self, window: Box) -> Tensor:
         """A window of the decoded picture, [1, 3, h, w] in [-1, 1]."""
