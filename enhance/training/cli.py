@@ -61,15 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2.0,
         help="factor of LPIPS in these where it is largest (default: %(default)s)",
     )
-    parser.add_argument(
-        "--teacher", type=Path, metavar="MODEL", help="learn at t = T also from what this model says of a turned crop"
-    )
-    parser.add_argument(
-        "--teacher-share",
-        type=float,
-        default=0.7,
-        help="share of the error at t = T that is taken to the teacher's answer (default: %(default)s)",
-    )
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights (.safetensors) for that factor")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that code crops (default: %(default)s)")
@@ -135,7 +126,7 @@ def _check(args: argparse.Namespace) -> None:
     if not (args.resume or args.calibrate) and (args.output / "state.pt").exists():
         hint = "--resume continues it, another -o starts a new one"
         raise UsageError("this folder holds a run already", source=str(args.output), hint=hint)
-    for name in ("fidelity_share", "direct_share", "teacher_share"):
+    for name in ("fidelity_share", "direct_share"):
         if not 0 <= getattr(args, name) <= 1:
             raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
     if _weighs_looks(args) and args.lpips is None:
@@ -158,7 +149,6 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
             perceptual_weight=args.perceptual_weight,
             direct_share=args.direct_share,
             direct_weight=args.direct_weight,
-            teacher_share=args.teacher_share if args.teacher else 0.0,
         ),
         seed=args.seed,
     )
@@ -172,12 +162,6 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
         sampling, earlier = checkpoint.sampling, {"init": {"codec": checkpoint.codec, **checkpoint.training}}
         if checkpoint.codec == args.codec:
             tables = checkpoint.residual_scale, checkpoint.threshold
-    teacher = None
-    if args.teacher:
-        taught = load_checkpoint(args.teacher)
-        teacher, tables = taught.denoiser, (taught.residual_scale, taught.threshold)  # one scale for both
-        if taught.codec != args.codec:
-            raise UsageError(f"the teacher is a model for {taught.codec}", source=str(args.teacher))
     scale, threshold = tables or material.calibrate()
     device = torch.device(args.device)
     description = {
@@ -198,7 +182,6 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
         device=device,
         compile=device.type == "cuda",
         distance=_distance(args, device),
-        teacher=teacher,
         description=description,
     )
     if args.resume:

@@ -27,7 +27,6 @@ from enhance.training.crops import Batch
 from enhance.training.interrupt import deferred_interrupt
 from enhance.training.loss import Distance, Objective, Pairs, noisy_residual, objective_loss
 from enhance.training.muon import make_optimizers
-from enhance.training.orientation import Orientation
 from enhance.training.validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -86,7 +85,6 @@ class Trainer:
         device: "cpu" or a CUDA device; both compute in bfloat16 autocast with channels-last.
         compile: pass the network through torch.compile (worth it on CUDA).
         distance: perceptual distance, for objectives that weigh it.
-        teacher: trained network for objectives with a `teacher_share`, with the same s(q); moved to `device`.
         description: what the shipped checkpoint says of its training.
     """
 
@@ -102,7 +100,6 @@ class Trainer:
         device: torch.device | None = None,
         compile: bool = False,
         distance: Distance | None = None,
-        teacher: Denoiser | None = None,
         description: dict[str, Any] | None = None,
     ) -> None:
         self.device = device or torch.device("cpu")
@@ -114,8 +111,7 @@ class Trainer:
         self.denoiser = denoiser.to(self.device)
         self.average = Denoiser(denoiser.config).to(self.device).eval()
         self.average.load_state_dict(denoiser.state_dict())
-        self.teacher = teacher.to(self.device).eval() if teacher else None
-        for network in (self.denoiser, self.average, *([self.teacher] if self.teacher else [])):
+        for network in (self.denoiser, self.average):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.forward: nn.Module = torch.compile(self.denoiser) if compile else self.denoiser  # type: ignore[assignment]
         self.optimizers = make_optimizers(self.denoiser, config.lr, config.weight_decay)
@@ -134,8 +130,7 @@ class Trainer:
         r_t = noisy_residual(pairs, t, noise, objective.direct(len(t)))
         with torch.autocast(self.device.type, torch.bfloat16):
             prediction = self.forward(r_t, pairs.base, t, pairs.conditioning)
-        taught = self._teach(self.teacher, pairs, objective.fidelity(len(t))) if self.teacher else None
-        loss = objective_loss(prediction.float(), pairs, t, objective, self.distance, taught)
+        loss = objective_loss(prediction.float(), pairs, t, objective, self.distance)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -151,17 +146,6 @@ class Trainer:
         self.progress.crops += len(t)
         self._update_average()
         return loss.item()
-
-    @torch.no_grad()
-    def _teach(self, teacher: Denoiser, pairs: Pairs, crops: int) -> Tensor:
-        """The teacher's posterior means of the first crops, seen in a random orientation."""
-        # JPEG's tables and 4:2:2 chroma tell rows from columns; a QP does not.
-        orientation = Orientation.draw(self.generator, transposing=self.codec == "vvc")
-        turned = orientation.turn(pairs.base[:crops]).contiguous(memory_format=torch.channels_last)
-        t = torch.ones(crops, device=self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            mean = teacher(torch.zeros_like(turned), turned, t, pairs.conditioning[:crops])
-        return orientation.back(mean.float())
 
     def _to_device(self, batch: Batch) -> Pairs:
         original, base, conditioning, level = batch

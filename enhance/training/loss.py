@@ -32,11 +32,6 @@ class Objective:
         direct_start: lowest noise level of these; uniform between it and 1.
         direct_weight: factor of the perceptual distance at `direct_start`; it falls to 0 at t = 1, so that the noise
             level is the position between the posterior mean and the best looks.
-        teacher_share: share of the error at t = T that is taken to a teacher's prediction instead of to the residual.
-            Most of a residual cannot be predicted and is noise to the gradient; the teacher's answer has none of it.
-            The teacher is a trained network that sees the crop in a random orientation: on average the mean of
-            its answers in all of them, which is better than any one (self-distillation by data transformations, as
-            Radosavovic et al. 2018, "Data distillation").
     """
 
     fidelity_share: float = 0.6
@@ -45,15 +40,10 @@ class Objective:
     direct_share: float = 0.0
     direct_start: float = 0.9
     direct_weight: float = 2.0
-    teacher_share: float = 0.0
-
-    def fidelity(self, batch: int) -> int:
-        """Crops, the first of a batch, at t = T."""
-        return round(batch * self.fidelity_share)
 
     def direct(self, batch: int) -> int:
         """Crops, the last of a batch, that are predicted from noise alone."""
-        return round((batch - self.fidelity(batch)) * self.direct_share)
+        return round((batch - round(batch * self.fidelity_share)) * self.direct_share)
 
     def draw_times(self, batch: int, generator: torch.Generator) -> Tensor:
         """Noise levels [B] on the generator's device: the first `fidelity_share` at 1, then uniform, then `direct`."""
@@ -61,7 +51,7 @@ class Objective:
         t = u * (1 - SMALLEST_T) + SMALLEST_T
         first = batch - self.direct(batch)
         t[first:] = 1 - u[first:] * (1 - self.direct_start)
-        t[: self.fidelity(batch)] = 1.0
+        t[: round(batch * self.fidelity_share)] = 1.0
         return t
 
     def perceptual_weights(self, t: Tensor) -> Tensor:
@@ -98,12 +88,7 @@ def noisy_residual(pairs: Pairs, t: Tensor, noise: Tensor, direct: int = 0) -> T
 
 
 def objective_loss(
-    prediction: Tensor,
-    pairs: Pairs,
-    t: Tensor,
-    objective: Objective,
-    distance: Distance | None = None,
-    teacher: Tensor | None = None,
+    prediction: Tensor, pairs: Pairs, t: Tensor, objective: Objective, distance: Distance | None = None
 ) -> Tensor:
     """Loss of a batch, a scalar; its gradient is meant, not its value (see `Objective.balance`).
 
@@ -113,16 +98,11 @@ def objective_loss(
         t: noise levels, [B].
         objective: weights.
         distance: perceptual distance, needed if the objective weighs it.
-        teacher: its prediction for the first N crops, [N, 3, H, W].
     """
     error = (prediction - pairs.residual).square().mean(dim=(1, 2, 3))
     # Error of the raw network F, whose target has unit variance at every t (see `Denoiser`).
     error_of_network = error / (1 - alpha_bar_tensor(t))
     weight = 1 / (error_of_network.detach() + objective.balance)
-    if teacher is not None:
-        distance_to_teacher = (prediction[: len(teacher)] - teacher).square().mean(dim=(1, 2, 3))
-        share = objective.teacher_share
-        error_of_network[: len(teacher)] = error[: len(teacher)].lerp(distance_to_teacher, share)
     loss = (weight * error_of_network).mean()
     weights = objective.perceptual_weights(t)
     sampled = weights > 0

@@ -132,7 +132,7 @@ def find_pairs(folders: Sequence[Path]) -> list[CodedSquare]:
     """All pairs that earlier runs left in their caches, in a fixed order.
 
     Raises:
-        UsageError: a folder holds none, or not the original of each.
+        UsageError: a folder holds none, not the original of each, or a name without a QP.
     """
     pairs = []
     for folder in folders:
@@ -142,6 +142,8 @@ def find_pairs(folders: Sequence[Path]) -> list[CodedSquare]:
         for base in bases:
             name, _, qp = base.stem.rpartition("_qp")
             original = folder / f"{name}.npy"
+            if not qp.isdecimal():
+                raise UsageError("there is no QP in its name", source=str(base), hint="expected NAME_qpQP.npy")
             if not original.exists():
                 raise UsageError("its original is missing", source=str(base), hint=f"it would be {original.name}")
             pairs.append(CodedSquare(original, base, float(qp)))

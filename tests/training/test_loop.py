@@ -20,8 +20,6 @@ from enhance.models.unet import Denoiser, UNetConfig
 from enhance.training.crops import Batch, RandomCrops, batches
 from enhance.training.degradation import JpegDegradation
 from enhance.training.loop import Trainer, TrainingConfig
-from enhance.training.loss import Objective
-from enhance.training.orientation import Orientation
 from enhance.training.validation import Validation
 
 TINY = UNetConfig(
@@ -60,37 +58,6 @@ def test_it_learns_to_remove_jpeg_artefacts(tmp_path: Path) -> None:
     shipped = load_checkpoint(tmp_path / "model.safetensors")
     assert torch.allclose(weights(shipped.denoiser), weights(run.average), atol=1e-3)
     assert shipped.training["step"] == 150
-
-
-@pytest.mark.parametrize(("codec", "orientations"), [("jpeg", 4), ("vvc", 8)])
-def test_a_teacher_answers_for_turned_crops(codec: str, orientations: int) -> None:
-    torch.manual_seed(3)
-    teacher = Denoiser(TINY)
-    with torch.no_grad():
-        teacher.network.last.weight.normal_(0, 0.2)  # a new network predicts nothing
-    config = TrainingConfig(steps=100)
-    run = Trainer(Denoiser(TINY), SCALE, THRESHOLD, config, codec=codec, teacher=teacher)
-    pairs = run._to_device(next(stream()))
-    seen = {run._teach(teacher, pairs, 5).numpy().tobytes() for _ in range(60)}
-    generator = torch.Generator().manual_seed(0)
-    turns = {Orientation.draw(generator, transposing=codec == "vvc") for _ in range(200)}
-    crops, conditioning = pairs.base[:5], pairs.conditioning[:5]
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        answers = [
-            one.back(teacher(torch.zeros_like(crops), one.turn(crops), torch.ones(5), conditioning)) for one in turns
-        ]
-    assert len(seen) == len(answers) == orientations
-    for answer in answers:
-        errors = [np.abs(np.frombuffer(one, np.float32) - answer.float().numpy().ravel()).max() for one in seen]
-        assert min(errors) < 0.02 * answer.abs().max().item(), "rounding of bfloat16"
-
-
-def test_a_student_is_held_to_its_teacher() -> None:
-    """Both predict nothing at first, which is wrong, but agreed upon."""
-    for share, is_agreed in ((0.0, False), (1.0, True)):
-        config = TrainingConfig(steps=100, objective=Objective(fidelity_share=1.0, teacher_share=share))
-        run = Trainer(Denoiser(TINY), SCALE, THRESHOLD, config, teacher=Denoiser(TINY))
-        assert (run.train_step(next(stream())) == 0) is is_agreed
 
 
 def test_a_resumed_run_continues_as_if_it_had_never_stopped(tmp_path: Path) -> None:

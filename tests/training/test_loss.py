@@ -98,18 +98,3 @@ def test_perceptual_distance_touches_only_what_is_sampled() -> None:
     assert torch.allclose(original, batch.base[2:] + 0.1 * batch.residual[2:])
     expected = 2.0 * (0.15 * batch.residual[2:]).abs().mean(dim=(1, 2, 3)).sum() / 4
     assert (weighted - plain).item() == pytest.approx(expected.item(), rel=1e-4)
-
-
-def test_the_first_crops_are_pulled_to_the_teacher() -> None:
-    """The gradient is that of the blend of both goals; the factor is still that of the true error."""
-    batch, share = pairs(), 0.3
-    prediction = (-0.5 * batch.residual).requires_grad_(True)
-    teacher = 0.2 * batch.residual[:2]
-    objective = Objective(teacher_share=share, balance=0.5)
-    objective_loss(prediction, batch, torch.ones(4), objective, teacher=teacher).backward()
-    assert prediction.grad is not None
-    error = (prediction - batch.residual).detach().square().mean(dim=(1, 2, 3), keepdim=True)
-    goal = batch.residual.clone()
-    goal[:2] = (1 - share) * batch.residual[:2] + share * teacher
-    expected = 2 * (prediction.detach() - goal) / (error + 0.5) / goal.numel()
-    assert torch.allclose(prediction.grad, expected, rtol=1e-4, atol=1e-9)

@@ -60,8 +60,6 @@ def test_calibrate_prints_the_tables(photos: Path, tmp_path: Path, capsys: pytes
         (["--direct-share", "0.5"], 2),
         (["--direct-share", "1.5", "--direct-weight", "0"], 2),
         (["--fidelity-share", "-0.1"], 2),
-        (["--teacher-share", "1.1"], 2),
-        (["--teacher", "absent.safetensors", "--steps", "1"], 3),
         (["--resume", "--steps", "1"], 3),
         (["--init", "absent.safetensors", "--steps", "1"], 3),
     ],

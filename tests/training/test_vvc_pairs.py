@@ -87,6 +87,9 @@ def test_pairs_of_earlier_runs_are_found(pairs: list[CodedSquare], cache: Path, 
     (tmp_path / pairs[0].base.name).write_bytes(pairs[0].base.read_bytes())
     with pytest.raises(UsageError, match="original is missing"):
         find_pairs([tmp_path])
+    (tmp_path / "a_qphigh.npy").write_bytes(b"")
+    with pytest.raises(UsageError, match="no QP in its name"):
+        find_pairs([tmp_path])
 
 
 def test_streams_are_matched_with_the_central_squares_of_their_originals(photos: list[Path], tmp_path: Path) -> None:
@@ -170,22 +173,10 @@ def test_train_and_validate(photos: list[Path], tmp_path: Path, monkeypatch: pyt
     assert main(["train", *common, *init, "--device", "cpu", "-o", str(fine), "--steps", "1"]) == 0
     assert load_checkpoint(fine / "model.safetensors").residual_scale == model.residual_scale
     more = tmp_path / "more"
-    others = ["--pairs", str(run / "pairs"), str(run / "pairs"), "--teacher", str(run / "model.safetensors")]
+    others = ["--pairs", str(run / "pairs"), str(run / "pairs")]
     assert main(["train", *common, *others, "--device", "cpu", "-o", str(more), "--steps", "1"]) == 0
-    trained = load_checkpoint(more / "model.safetensors").training
-    assert trained["pairs"] == 8 and trained["config"]["objective"]["teacher_share"] == 0.7
+    assert load_checkpoint(more / "model.safetensors").training["pairs"] == 8
     assert not list((more / "pairs").glob("*.npy")), "nothing is coded beside them"
-    foreign = [
-        "train",
-        folder,
-        "--crop",
-        "32",
-        "-o",
-        str(tmp_path / "jpeg"),
-        "--teacher",
-        str(run / "model.safetensors"),
-    ]
-    assert main(foreign) == 2, "a teacher for another codec"
 
 
 def test_options_of_vvc_are_refused_for_jpeg(photos: list[Path], tmp_path: Path) -> None:
