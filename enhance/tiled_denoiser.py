@@ -20,6 +20,9 @@ _BYTES_PER_PIXEL = 640
 _MIRRORS = ((), (-1,), (-2,), (-2, -1))
 """Dimensions that are turned round. A window is a multiple of the network's stride, so its grid stays in place."""
 
+_MIRROR_BYTES_PER_PIXEL = 4 * 3 * 4
+"""Of a mirrored state and picture, the prediction turned back, and the sum, in float32."""
+
 State = Tensor | Callable[[Box], Tensor] | None
 """A state [3, H', W'], a function that makes its windows [3, h, w], or none."""
 
@@ -82,9 +85,10 @@ class TiledDenoiser:
         height, width = pixels.shape[:2]
         stride, radius = network.stride, network.receptive_radius
         if isinstance(tile, str):
+            mirrors = _MIRROR_BYTES_PER_PIXEL if ensemble > 1 else 0
 
             def affordable(height: int, width: int) -> bool:
-                return window_bytes(network, height, width, dtype) <= budget
+                return window_bytes(network, height, width, dtype) + mirrors * height * width <= budget
 
             self.plan = TilePlan.within(height, width, affordable, radius, stride)
         else:

@@ -43,6 +43,13 @@ def test_tiles_are_exact_to_the_last_pixel_of_the_halo(height: int, width: int, 
     assert torch.equal(whole(None, 1.0), tiled(None, 1.0))
 
 
+def test_mirror_images_count_against_the_budget() -> None:
+    pixels = np.zeros((128, 128, 3), np.uint8)
+    options = {"device": torch.device("cpu"), "budget": 128 * 128 * 650}
+    alone, four = (TiledDenoiser(Corners(1), pixels, np.zeros(4), ensemble=n, **options) for n in (1, 4))  # type: ignore[arg-type]
+    assert (len(list(alone.plan)), len(list(four.plan))) == (1, 2)
+
+
 def test_mirror_images_keep_tiles_exact() -> None:
     class Slanted(Corners):
         def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
