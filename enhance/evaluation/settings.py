@@ -82,9 +82,10 @@ def parse(text: str) -> dict[str, Knobs]:
 def describe(knobs: Knobs, defaults: SamplingDefaults) -> dict[str, Any]:
     """What a setting really stands for with a model, {name of `COLUMNS`: value}; without what means nothing there."""
     sampling = knobs.resolve(defaults)
-    values: dict[str, Any] = {"steps": sampling.evaluations, "perception": float(sampling.perception)}
-    values |= {"strength": float(knobs.strength), "threshold": float(knobs.threshold)}
-    values |= {"ensemble": int(knobs.ensemble), "consistent": knobs.consistent}
+    values: dict[str, Any] = {
+        "steps": sampling.evaluations, "perception": float(sampling.perception), "strength": float(knobs.strength),
+        "threshold": float(knobs.threshold), "ensemble": int(knobs.ensemble), "consistent": knobs.consistent,
+    }  # fmt: skip
     if not sampling.is_mean:
         values |= {"start": sampling.start, "seed": knobs.seed}
     if sampling.evaluations > 1:

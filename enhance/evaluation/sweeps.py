@@ -12,6 +12,7 @@ from enhance.evaluation.summary import Summary
 _SWEPT = ("steps", "perception", "strength", "eta", "start", "threshold", "ensemble")
 # Both of these knobs begin at the posterior mean.
 _BEGIN_AT_THE_MEAN = ("steps", "perception")
+# A table of an older version may lack some.
 _OF_EVERY_SETTING = ("strength", "threshold", "ensemble", "consistent")
 
 

@@ -58,6 +58,14 @@ class CodedSquare:
     base: Path
     qp: float
 
+    @classmethod
+    def of(cls, base: Path) -> CodedSquare:
+        """The pair that NAME_qpQP.npy belongs to, whether its files exist or not. Raises UsageError on other names."""
+        name, _, qp = base.stem.rpartition("_qp")
+        if not qp.isdecimal():
+            raise UsageError("there is no QP in its name", source=str(base), hint="expected NAME_qpQP.npy")
+        return cls(base.with_name(f"{name}.npy"), base, float(qp))
+
 
 def decode_vvc(stream: bytes, source: str) -> tuple[npt.NDArray[np.uint16], float]:
     """The picture of a stream, uint16 [H, W, 3] RGB with white at 65535, and its slice QP. Raises DecodeError."""
@@ -92,8 +100,8 @@ def code_photos(
             top, left = (int(rng.integers(length - side + 1)) for length, side in zip(image.shape[:2], (height, width)))
             qp = int(rng.integers(int(QP_RANGE[0]), int(QP_RANGE[1]) + 1))
             square = np.ascontiguousarray(image[top : top + height, left : left + width])
-            name = f"{name_of(photo)}_{top}_{left}_{preset}"
-            pairs.append(_keep(cache, name, f"{name}_qp{qp}", square, partial(encode_vvc, square, qp, preset=preset)))
+            name = f"{name_of(photo)}_{top}_{left}_{preset}_qp{qp}"
+            pairs.append(_keep(cache, name, square, partial(encode_vvc, square, qp, preset=preset)))
         return pairs
 
     return _in_parallel(code, photos, cache, workers, "coding")
@@ -123,7 +131,7 @@ def take_streams(
         def square(shape: tuple[int, ...]) -> Uint8:
             return centre(load_image(originals[name]), shape[0], shape[1])
 
-        return [_keep(cache, name, stream.stem, square, stream.read_bytes)]
+        return [_keep(cache, stream.stem, square, stream.read_bytes)]
 
     return _in_parallel(take, streams, cache, workers, "decoding")
 
@@ -134,19 +142,15 @@ def find_pairs(folders: Sequence[Path]) -> list[CodedSquare]:
     Raises:
         UsageError: a folder holds none, not the original of each, or a name without a QP.
     """
-    pairs = []
+    pairs: list[CodedSquare] = []
     for folder in folders:
-        bases = sorted(folder.glob("*_qp*.npy"))
-        if not bases:
+        found = [CodedSquare.of(base) for base in sorted(folder.glob("*_qp*.npy"))]
+        if not found:
             raise UsageError("no pairs NAME.npy, NAME_qpQP.npy in this folder", source=str(folder))
-        for base in bases:
-            name, _, qp = base.stem.rpartition("_qp")
-            original = folder / f"{name}.npy"
-            if not qp.isdecimal():
-                raise UsageError("there is no QP in its name", source=str(base), hint="expected NAME_qpQP.npy")
-            if not original.exists():
-                raise UsageError("its original is missing", source=str(base), hint=f"it would be {original.name}")
-            pairs.append(CodedSquare(original, base, float(qp)))
+        pairs += found
+    for pair in pairs:
+        if not pair.original.exists():
+            raise UsageError("its original is missing", source=str(pair.base), hint=f"it would be {pair.original.name}")
     return pairs
 
 
@@ -169,7 +173,7 @@ def code_pictures(
 
     def code(picture: Uint8) -> npt.NDArray[np.float32]:
         name = f"{preset}_{picture.shape[1]}x{picture.shape[0]}_{sha256(picture.tobytes()).hexdigest()[:24]}"
-        pair = _keep(cache, name, f"{name}_qp{qp}", picture, partial(encode_vvc, picture, qp, preset=preset))
+        pair = _keep(cache, f"{name}_qp{qp}", picture, partial(encode_vvc, picture, qp, preset=preset))
         return code_values(np.load(pair.base))
 
     with ThreadPoolExecutor(max(workers, 1)) as pool:
@@ -192,16 +196,15 @@ def find_streams(folders: Sequence[Path]) -> list[Path]:
 def _keep(
     cache: Path,
     name: str,
-    base_name: str,
     original: Uint8 | Callable[[tuple[int, ...]], Uint8],
     stream: Callable[[], bytes],
 ) -> CodedSquare:
-    """The pair of that name, made if it is not there yet."""
-    pair = CodedSquare(cache / f"{name}.npy", cache / f"{base_name}.npy", float(base_name.rpartition("_qp")[2]))
+    """The pair NAME_qpQP, made if it is not there yet."""
+    pair = CodedSquare.of(cache / f"{name}.npy")
     if not pair.base.exists():
-        pixels, qp = decode_vvc(stream(), base_name)
+        pixels, qp = decode_vvc(stream(), name)
         if qp != pair.qp:
-            raise DecodeError(f"the slice QP is {qp:g}, not {pair.qp:g} as its name says", source=base_name)
+            raise DecodeError(f"the slice QP is {qp:g}, not {pair.qp:g} as its name says", source=name)
         if not pair.original.exists():
             _save(pair.original, original(pixels.shape) if callable(original) else original)
         _save(pair.base, pixels)

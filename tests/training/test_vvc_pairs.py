@@ -137,12 +137,7 @@ def test_scale_and_threshold_are_measured_near_each_level(photos: list[Path], tm
     pictures = [np.asarray(Image.open(path)) for path in photos]
     for qp in (27, 47):
         code_pictures(pictures, qp, tmp_path, preset="faster")
-    pairs = [
-        CodedSquare(
-            base.with_name(base.name.rpartition("_qp")[0] + ".npy"), base, float(base.stem.rpartition("_qp")[2])
-        )
-        for base in sorted(tmp_path.glob("*_qp*.npy"))
-    ]
+    pairs = find_pairs([tmp_path])
     scale, threshold = calibrate_pairs(pairs, progress=False)
     assert scale.levels == (27.0, 47.0) == threshold.levels
     expected = [
