@@ -27,11 +27,11 @@ from enhance.cli_options import (
     max_pixels,
 )
 from enhance.codecs.followed_log import FollowedLog
-from enhance.codecs.frames import FrameFormat
-from enhance.codecs.raw_video import parse_format, parse_size
 from enhance.codecs.vvc_rate import VvcRate
-from enhance.codecs.y4m import Y4MHeader
 from enhance.errors import DecodeError, UsageError, one_line
+from enhance.frames.format import FrameFormat
+from enhance.frames.raw import parse_format, parse_size
+from enhance.frames.y4m import Y4MHeader
 from enhance.knobs import Knobs
 from enhance.video_filter import FrameFilter, constant_rates
 from enhance.video_input import STDIN, Colour, Video, open_bitstream, open_frames

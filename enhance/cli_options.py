@@ -56,7 +56,7 @@ def add_decoder_arguments(group: Any) -> None:
 
 def add_colour_arguments(group: Any) -> None:
     """Adds what the values of YCbCr planes stand for; see `ColorSpace`."""
-    from enhance.codecs.frames import CHROMA_LOCATIONS, MATRICES
+    from enhance.frames.format import CHROMA_LOCATIONS, MATRICES
 
     group.add_argument("--matrix", choices=MATRICES, help="default: what the input says, or bt709")
     group.add_argument("--range", choices=("limited", "full"), help="default: what the input says, or limited")

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from enhance.codecs.color import add_rgb_change, yuv_to_rgb
-from enhance.codecs.frames import ColorSpace, FrameFormat, Planes
 from enhance.codecs.vvc_rate import MAX_QP, VvcRate
+from enhance.frames.colour import add_rgb_change, yuv_to_rgb
+from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.images import DecodedImage, EnhancedImage
 
 Enhance = Callable[[DecodedImage], EnhancedImage]

@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 from enhance.codecs.base import DEFAULT_MAX_PIXELS
 from enhance.codecs.followed_log import FollowedLog, rated_by_log
-from enhance.codecs.frames import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
-from enhance.codecs.raw_video import RawReader
 from enhance.codecs.vvc_rate import VvcRate
-from enhance.codecs.y4m import MAGIC, Y4MHeader, read_y4m
 from enhance.errors import DecodeError, UsageError
+from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
+from enhance.frames.raw import RawReader
+from enhance.frames.y4m import MAGIC, Y4MHeader, read_y4m
 from enhance.video_filter import RatedFrame, rated
 
 STDIN = "-"

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from enhance.atomic_file import as_output_error, atomic_file, buffered
-from enhance.codecs.frames import FrameFormat, Planes
-from enhance.codecs.raw_video import write_planes
-from enhance.codecs.y4m import Y4MHeader, write_frame, write_header
 from enhance.errors import DecodeError, OutputError, UsageError
+from enhance.frames.format import FrameFormat, Planes
+from enhance.frames.raw import write_planes
+from enhance.frames.y4m import Y4MHeader, write_frame, write_header
 from enhance.writer import check_target
 
 STDOUT = "-"

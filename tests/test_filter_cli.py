@@ -20,10 +20,10 @@ import pytest
 from skimage import data
 
 from enhance.cli import main
-from enhance.codecs.color import rgb_to_yuv
-from enhance.codecs.frames import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
-from enhance.codecs.y4m import Y4MHeader, Y4MReader, read_y4m, write_frame, write_header
 from enhance.enhancer import Enhancer
+from enhance.frames.colour import rgb_to_yuv
+from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
+from enhance.frames.y4m import Y4MHeader, Y4MReader, read_y4m, write_frame, write_header
 
 Filter = Callable[..., int]
 PHOTO = data.astronaut()[:200, 150:350] / 255

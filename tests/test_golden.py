@@ -19,9 +19,9 @@ import torch
 from PIL import Image
 
 from enhance import Enhancer, Knobs, decode
-from enhance.codecs.color import rgb_to_yuv
-from enhance.codecs.frames import ColorSpace, FrameFormat, Planes
 from enhance.codecs.vvc_rate import VvcRate
+from enhance.frames.colour import rgb_to_yuv
+from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.video_filter import FrameFilter
 
 FOLDER = Path(__file__).with_name("golden")

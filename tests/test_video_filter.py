@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from skimage import data
 
-from enhance.codecs.color import rgb_to_yuv
-from enhance.codecs.frames import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
 from enhance.codecs.vvc_rate import VvcRate
 from enhance.enhancer import Enhancer
 from enhance.errors import UsageError
+from enhance.frames.colour import rgb_to_yuv
+from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
 from enhance.images import DecodedImage, EnhancedImage
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint

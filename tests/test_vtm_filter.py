@@ -11,8 +11,8 @@ from types import ModuleType
 import imageio_ffmpeg
 import pytest
 
-from enhance.codecs.frames import FrameFormat
-from enhance.codecs.y4m import read_y4m
+from enhance.frames.format import FrameFormat
+from enhance.frames.y4m import read_y4m
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "vtm_filter.py"
 FRAME = FrameFormat(64, 48, "4:2:0", 10)

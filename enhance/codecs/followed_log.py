@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
-from enhance.codecs.frames import Planes
 from enhance.codecs.vvc_log import PictureLog
 from enhance.codecs.vvc_rate import MAX_QP, VvcRate
 from enhance.errors import DecodeError
+from enhance.frames.format import Planes
 
 PATIENCE = 30.0
 """Seconds that are waited for what a log says about a picture."""

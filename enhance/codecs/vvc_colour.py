@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from enhance.codecs.frames import CHROMA_LOCATIONS, ChromaLocation, ColorSpace, Matrix, Subsampling
+from enhance.frames.format import CHROMA_LOCATIONS, ChromaLocation, ColorSpace, Matrix, Subsampling
 
 # ITU-T H.273, table 4: MatrixCoefficients.
 _MATRICES: dict[int, Matrix] = {0: "gbr", 1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}

@@ -7,9 +7,9 @@ import subprocess
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.color import rgb_to_yuv
-from enhance.codecs.frames import ColorSpace, FrameFormat
 from enhance.errors import DecodeError, UsageError
+from enhance.frames.colour import rgb_to_yuv
+from enhance.frames.format import ColorSpace, FrameFormat
 
 _INTRA_OFFSET = 3
 """libvvenc codes an intra picture at three QPs below the one that is asked for (measured, 1.15)."""

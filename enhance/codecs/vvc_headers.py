@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from enhance.codecs.frames import FrameFormat, Subsampling
 from enhance.errors import UnsupportedImageError, UsageError
+from enhance.frames.format import FrameFormat, Subsampling
 
 # nal_unit_type (table 5).
 _RADL, _RASL, _IDR_W_RADL, _IDR_N_LP, _CRA, _GDR = 2, 3, 7, 8, 9, 10

@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.frames import Plane
 from enhance.codecs.vvc_rate import MAX_QP
+from enhance.frames.format import Plane
 
 _HEADER_BYTES = 60  # parameter sets and headers, which have nothing to do with the picture
 _MIN_BYTES = 20

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance.codecs.frames import Planes
-from enhance.codecs.raw_video import RawReader
 from enhance.codecs.vvc_decoders import Y4M_DEPTHS, ExternalDecoder, find_ffmpeg, trace_arguments
 from enhance.codecs.vvc_headers import HeaderReader, StreamHeaders
 from enhance.codecs.vvc_log import PictureLog
 from enhance.codecs.vvc_process import DecoderProcess, DecoderStopped
-from enhance.codecs.y4m import read_y4m
 from enhance.errors import DecodeError
+from enhance.frames.format import Planes
+from enhance.frames.raw import RawReader
+from enhance.frames.y4m import read_y4m
 
 DAMAGED = "get a fresh copy of the file"
 

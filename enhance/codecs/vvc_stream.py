@@ -15,8 +15,6 @@ from types import TracebackType
 
 from enhance.codecs.base import DEFAULT_MAX_PIXELS, HEAD_SIZE, read_source
 from enhance.codecs.formats import describe_format
-from enhance.codecs.frames import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
-from enhance.codecs.raw_video import check_size
 from enhance.codecs.vvc_colour import read_vui
 from enhance.codecs.vvc_decoders import ExternalDecoder, choose_decoder
 from enhance.codecs.vvc_headers import CodedPicture, StreamHeaders
@@ -26,6 +24,8 @@ from enhance.codecs.vvc_qp_estimate import estimate_qp
 from enhance.codecs.vvc_rate import MAX_QP, VvcRate
 from enhance.codecs.vvc_run import DAMAGED, DecoderRun, DecoderSetup, read_headers
 from enhance.errors import DecodeError, UnsupportedImageError
+from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
+from enhance.frames.raw import check_size
 
 PATIENCE = 300.0
 """Seconds in which a decoder must do something. VTM takes tens of seconds for a picture of 8K on a slow machine."""

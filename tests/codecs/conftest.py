@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from enhance.codecs.frames import FrameFormat, Planes
+from enhance.frames.format import FrameFormat, Planes
 
 StreamFactory = Callable[..., bytes]
 StandIn = Callable[..., Path]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from enhance.codecs.followed_log import FollowedLog, rated_by_log
-from enhance.codecs.frames import Planes
 from enhance.errors import DecodeError
+from enhance.frames.format import Planes
 
 # One group of eight in decoding order, twice; output order is by POC.
 DECODED = [(0, 30), (8, 31), (4, 33), (2, 35), (1, 37), (3, 37), (6, 35), (5, 37), (7, 37), (16, 31), (12, 33),

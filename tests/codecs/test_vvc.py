@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from enhance.codecs.base import decode, find_decoder
-from enhance.codecs.color import yuv_to_rgb
-from enhance.codecs.frames import ColorSpace, FrameFormat, Planes
 from enhance.codecs.vvc import VvcDecoder, VvcPicture, open_vvc
 from enhance.codecs.vvc_decoders import VTM, VVDEC
 from enhance.codecs.vvc_headers import StreamHeaders
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
+from enhance.frames.colour import yuv_to_rgb
+from enhance.frames.format import ColorSpace, FrameFormat, Planes
 
 StreamFactory = Callable[..., bytes]
 PlainDecode = Callable[[bytes, FrameFormat], list[Planes]]

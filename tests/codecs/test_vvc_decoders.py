@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enhance.codecs.frames import ColorSpace, FrameFormat, Planes
 from enhance.codecs.vvc import VvcDecoder, VvcStream, open_vvc
 from enhance.codecs.vvc_decoders import DEFAULT_VARIABLE, FFMPEG, VTM, VVDEC, choose_decoder
 from enhance.codecs.vvc_headers import CodedPicture
-from enhance.codecs.y4m import Y4MHeader
 from enhance.errors import DecodeError, UsageError
+from enhance.frames.format import ColorSpace, FrameFormat, Planes
+from enhance.frames.y4m import Y4MHeader
 
 StreamFactory = Callable[..., bytes]
 StandIn = Callable[..., Path]

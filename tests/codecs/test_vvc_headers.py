@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from enhance.codecs.frames import ColorSpace, FrameFormat
 from enhance.codecs.vvc_colour import read_vui
 from enhance.codecs.vvc_decoders import find_ffmpeg, trace_arguments
 from enhance.codecs.vvc_headers import HeaderReader, StreamHeaders
 from enhance.errors import UnsupportedImageError
+from enhance.frames.format import ColorSpace, FrameFormat
 
 StreamFactory = Callable[..., bytes]
 

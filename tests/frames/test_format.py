@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enhance.codecs.frames import MAX_DEPTH, MIN_DEPTH, SUBSAMPLINGS, ColorSpace, FrameFormat
 from enhance.errors import UsageError
+from enhance.frames.format import MAX_DEPTH, MIN_DEPTH, SUBSAMPLINGS, ColorSpace, FrameFormat
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.frames import ColorSpace, FrameFormat, Plane, Planes
 from enhance.errors import UsageError
+from enhance.frames.format import ColorSpace, FrameFormat, Plane, Planes
 
 Float = npt.NDArray[np.float32]
 

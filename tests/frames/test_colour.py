@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from enhance.codecs.color import add_rgb_change, rgb_to_yuv, yuv_to_rgb
-from enhance.codecs.frames import (
+from enhance.errors import UsageError
+from enhance.frames.colour import add_rgb_change, rgb_to_yuv, yuv_to_rgb
+from enhance.frames.format import (
     CHROMA_LOCATIONS,
     MATRICES,
     SUBSAMPLINGS,
@@ -23,7 +24,6 @@ from enhance.codecs.frames import (
     FrameFormat,
     Planes,
 )
-from enhance.errors import UsageError
 
 DEPTHS = st.sampled_from([8, 10, 12, 16])
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enhance.codecs.frames import MAX_DEPTH, MIN_DEPTH, SUBSAMPLINGS, FrameFormat, Planes
-from enhance.codecs.raw_video import RawReader, parse_format, parse_size, write_planes
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
+from enhance.frames.format import MAX_DEPTH, MIN_DEPTH, SUBSAMPLINGS, FrameFormat, Planes
+from enhance.frames.raw import RawReader, parse_format, parse_size, write_planes
 
 
 def random_planes(frame: FrameFormat, seed: int) -> Planes:

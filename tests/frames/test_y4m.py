@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enhance.codecs.frames import (
+from enhance.errors import DecodeError, UnsupportedImageError, UsageError
+from enhance.frames.format import (
     CHROMA_LOCATIONS,
     MAX_DEPTH,
     MIN_DEPTH,
@@ -22,8 +23,7 @@ from enhance.codecs.frames import (
     Planes,
     Subsampling,
 )
-from enhance.codecs.y4m import MAX_LINE, Y4MHeader, Y4MReader, read_y4m, write_frame, write_header
-from enhance.errors import DecodeError, UnsupportedImageError, UsageError
+from enhance.frames.y4m import MAX_LINE, Y4MHeader, Y4MReader, read_y4m, write_frame, write_header
 
 FORMATS = st.builds(
     FrameFormat,

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from enhance.codecs.base import DEFAULT_MAX_PIXELS
-from enhance.codecs.frames import MAX_DEPTH, MIN_DEPTH, ChromaLocation, ColorSpace, FrameFormat, Planes, Subsampling
-from enhance.codecs.raw_video import check_size, read_planes, write_planes
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
+from enhance.frames.format import MAX_DEPTH, MIN_DEPTH, ChromaLocation, ColorSpace, FrameFormat, Planes, Subsampling
+from enhance.frames.raw import check_size, read_planes, write_planes
 
 MAGIC = b"YUV4MPEG2"
 MAX_LINE = 4096
