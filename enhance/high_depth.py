@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, TiffTags
 
 from enhance.errors import OutputError
-from enhance.exif import PREFIX
 from enhance.images import Metadata, Pixels
+from enhance.metadata.exif import PREFIX
 
 logger = logging.getLogger(__name__)
 

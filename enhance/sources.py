@@ -16,7 +16,7 @@ from enhance.codecs.jpeg_rate import JpegRate
 from enhance.codecs.vvc_rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
-from enhance.metadata import carry_over, orient, read_orientation
+from enhance.metadata.carry_over import carry_over, orient, read_orientation
 from enhance.reconstruction import to_dtype
 from enhance.writer import OutputFormat, check_depth, encode_image
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from enhance import exif as tiff_exif
 from enhance.codecs.jpeg_markers import APP1, APP2, COM, JpegMarkers
 from enhance.images import Metadata
-from enhance.metadata import open_exif, read_orientation
+from enhance.metadata import exif as tiff_exif
+from enhance.metadata.carry_over import open_exif, read_orientation
 
 logger = logging.getLogger(__name__)
 

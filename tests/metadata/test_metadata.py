@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 
-from enhance.exif import ExifBlock
 from enhance.images import Metadata
-from enhance.metadata import carry_over, orient, read_orientation
+from enhance.metadata.carry_over import carry_over, orient, read_orientation
+from enhance.metadata.exif import ExifBlock
 
 WIDTH, HEIGHT = 30, 20
 MAKER_NOTE = b"Nikon\0" + bytes(range(200))

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from enhance.exif import ExifBlock
 from enhance.images import Metadata, Pixels
+from enhance.metadata.exif import ExifBlock
 
 logger = logging.getLogger(__name__)
 
