@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from enhance.codecs.base import decode
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.vvc_rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np, torch
 torch.set_num_threads(1)
 from enhance import residual
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.enhancer import Enhancer
 from enhance.images import DecodedImage
 from enhance.knobs import Knobs

@@ -59,7 +59,7 @@ def make_decoders(**vvc: Any) -> tuple[Decoder, ...]:
         **vvc: options of `VvcDecoder`: `decoder` ("vtm", "vvdec", "ffmpeg" or "auto"), `vtm` (path of its DecoderApp),
             `matrix`, `full_range`, `chroma_location` (in place of what the stream says), `time_limit`, `patience`.
     """
-    from enhance.codecs.jpeg import JpegDecoder
+    from enhance.codecs.jpeg.decoder import JpegDecoder
     from enhance.codecs.vvc import VvcDecoder
 
     return JpegDecoder(), VvcDecoder(**vvc)

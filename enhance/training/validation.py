@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.vvc_rate import VvcRate
 from enhance.diffusion.thresholds import RateTable
 from enhance.evaluation.metrics import mse, to_uint8

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from enhance.codecs.base import decode
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.evaluation.measuring import BASELINE, ORIGINAL, Failure, Key, Measurement, Rival, Setting, measure
 from enhance.evaluation.metrics import Pixels, psnr
 from enhance.evaluation.originals import find_originals, load_original

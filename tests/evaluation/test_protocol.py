@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from enhance.codecs.base import decode
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.vvc_encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.evaluation import protocol

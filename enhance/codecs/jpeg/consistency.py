@@ -37,8 +37,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs import jpeg_planes as planes
-from enhance.codecs.jpeg_coefficients import Component, Indices, Layout, NotProjectable, read_coefficients, read_layout
+from enhance.codecs.jpeg import planes
+from enhance.codecs.jpeg.coefficients import Component, Indices, Layout, NotProjectable, read_coefficients, read_layout
 from enhance.errors import DecodeError, UsageError
 from enhance.images import Consistency
 

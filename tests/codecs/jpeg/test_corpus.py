@@ -15,7 +15,7 @@ from enhance.codecs.base import decode
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.images import Pixels
 
-CORPUS = Path(__file__).parents[2] / ".." / "shared" / "data" / "jpeg_corpus"
+CORPUS = Path(__file__).parents[3] / ".." / "shared" / "data" / "jpeg_corpus"
 pytestmark = pytest.mark.skipif(not (CORPUS / "INDEX.tsv").exists(), reason="the corpus is not here")
 
 

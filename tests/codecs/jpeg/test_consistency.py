@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data as photos
 
-from enhance.codecs import jpeg_coefficients, jpeg_dct, jpeg_planes
-from enhance.codecs.jpeg_dct import JpegConsistency, jpeg_consistency
+from enhance.codecs.jpeg import coefficients
+from enhance.codecs.jpeg import planes as jpeg_planes
+from enhance.codecs.jpeg.consistency import JpegConsistency, jpeg_consistency
 from enhance.errors import DecodeError, UsageError
 from enhance.images import Consistency
 
@@ -244,7 +245,7 @@ def test_strips_in_place_and_threads_give_the_same(gray: bool, monkeypatch: pyte
     with ThreadPoolExecutor(4) as pool:
         for result in pool.map(consistency.project, [pixels] * 8):
             np.testing.assert_array_equal(result, expected)
-    monkeypatch.setattr(jpeg_dct, "_STRIP_PIXELS", 1)
+    monkeypatch.setattr("enhance.codecs.jpeg.consistency._STRIP_PIXELS", 1)
     np.testing.assert_allclose(consistency.project(pixels), expected, atol=1e-3)
     strips = list(consistency.project_strips(lambda rows: pixels[rows]))
     assert len(strips) > 1
@@ -331,6 +332,6 @@ def test_unreadable_coefficients_are_an_error_that_names_the_file(
         broken.project(pixels)
     assert not list(tmp_path.iterdir())
     assert capfd.readouterr().out == ""
-    monkeypatch.setattr(jpeg_coefficients, "_read_with_jpeglib", lambda jpeg, n: [np.zeros((1, 1, 8, 8), np.int16)] * n)
+    monkeypatch.setattr(coefficients, "_read_with_jpeglib", lambda jpeg, n: [np.zeros((1, 1, 8, 8), np.int16)] * n)
     with pytest.raises(DecodeError, match="number of DCT blocks"):
         consistency.project(pixels)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.jpeg_markers import JpegMarkers, read_markers
+from enhance.codecs.jpeg.markers import JpegMarkers, read_markers
 from enhance.errors import DecodeError
 
 Indices = npt.NDArray[np.int16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from enhance.codecs.jpeg_markers import APP1, APP2, COM, JpegMarkers
+from enhance.codecs.jpeg.markers import APP1, APP2, COM, JpegMarkers
 from enhance.images import Metadata
 from enhance.metadata import exif as tiff_exif
 from enhance.metadata.carry_over import open_exif, read_orientation

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from enhance.codecs.jpeg_rate import Table
+from enhance.codecs.jpeg.rate import Table
 from enhance.errors import DecodeError
 
 SOI, EOI, SOS, DQT, DRI, DHP, COM, APP0, APP1, APP2, APP14 = (
