@@ -26,8 +26,8 @@ from enhance.cli_options import (
     full_range,
     max_pixels,
 )
-from enhance.codecs.followed_log import FollowedLog
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.followed_log import FollowedLog
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import DecodeError, UsageError, one_line
 from enhance.frames.format import FrameFormat
 from enhance.frames.raw import parse_format, parse_size

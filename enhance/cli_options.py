@@ -48,7 +48,7 @@ def add_machine_arguments(group: Any) -> None:
 
 def add_decoder_arguments(group: Any) -> None:
     """Adds which external decoder is run for VVC."""
-    from enhance.codecs.vvc_decoders import CHOICES
+    from enhance.codecs.vvc.programs import CHOICES
 
     group.add_argument("--decoder", choices=CHOICES, help="default: the first of VTM, vvdec and ffmpeg that is there")
     group.add_argument("--vtm", metavar="PATH", help="VTM's DecoderApp")
@@ -65,7 +65,7 @@ def add_colour_arguments(group: Any) -> None:
 
 def check_decoder(options: argparse.Namespace) -> None:
     """Raises UsageError where the decoder that was asked for is not there, before a file shows it."""
-    from enhance.codecs.vvc_decoders import choose_decoder
+    from enhance.codecs.vvc.programs import choose_decoder
 
     if options.vtm is not None and options.decoder not in (None, "auto", "vtm"):
         raise UsageError(f"--vtm contradicts --decoder {options.decoder}", hint="leave one of them out")

@@ -98,7 +98,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
     from enhance.batch import decode_input, run_batch
-    from enhance.codecs.vvc_process import end_all
+    from enhance.codecs.vvc.process import end_all
     from enhance.enhancer import Enhancer
 
     enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)

@@ -18,7 +18,7 @@ from enhance import __version__
 from enhance.errors import EnhanceError, WeightsError
 
 if TYPE_CHECKING:
-    from enhance.codecs.vvc_decoders import ExternalDecoder
+    from enhance.codecs.vvc.programs import ExternalDecoder
 
 _At = Callable[[str, object], str]
 """A fact, and where it was found or looked for -> what is told of it."""
@@ -89,7 +89,7 @@ def _machine() -> dict[str, Any]:
 
 def _decoders(at: _At) -> dict[str, Any]:
     from enhance.codecs.base import all_decoders
-    from enhance.codecs.vvc_decoders import VTM, VVDEC, choose_decoder
+    from enhance.codecs.vvc.programs import VTM, VVDEC, choose_decoder
 
     found = {f"codec {decoder.name}": " ".join(decoder.extensions) for decoder in all_decoders()}
     found |= {"libjpeg (Pillow)": _or_reason(_libjpeg)}
@@ -116,7 +116,7 @@ def _external(decoder: ExternalDecoder, at: _At) -> str:
 
 
 def _ffmpeg(at: _At) -> str:
-    from enhance.codecs.vvc_decoders import find_ffmpeg
+    from enhance.codecs.vvc.programs import find_ffmpeg
 
     program = find_ffmpeg()
     version = _output(program, "-version").split()[2:3] or ["of unknown version"]

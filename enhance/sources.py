@@ -13,7 +13,7 @@ from PIL import Image
 
 from enhance.codecs.base import decode
 from enhance.codecs.jpeg.rate import JpegRate
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
 from enhance.metadata.carry_over import carry_over, orient, read_orientation

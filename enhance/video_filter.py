@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from enhance.codecs.vvc_rate import MAX_QP, VvcRate
+from enhance.codecs.vvc.rate import MAX_QP, VvcRate
 from enhance.frames.colour import add_rgb_change, yuv_to_rgb
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.images import DecodedImage, EnhancedImage

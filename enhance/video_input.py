@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from enhance.codecs.base import DEFAULT_MAX_PIXELS
-from enhance.codecs.followed_log import FollowedLog, rated_by_log
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.followed_log import FollowedLog, rated_by_log
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
 from enhance.frames.raw import RawReader
@@ -124,7 +124,7 @@ def open_bitstream(
         UsageError: stdin is a terminal, or the decoder is not found.
         DecodeError, UnsupportedImageError: see `open_vvc`.
     """
-    from enhance.codecs.vvc import open_vvc
+    from enhance.codecs.vvc.decoder import open_vvc
 
     source, colour = name_of(name), colour or Colour()
     with ExitStack() as stack:

@@ -21,7 +21,7 @@ from PIL import Image
 from enhance import residual, runtime, tiled_denoiser
 from enhance.codecs.base import decode
 from enhance.codecs.jpeg.rate import JpegRate
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.noise import NoiseField
 from enhance.diffusion.schedule import alpha_bar
 from enhance.enhancer import Enhancer

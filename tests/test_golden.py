@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from enhance import Enhancer, Knobs, decode
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.video_filter import FrameFilter

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.enhancer import Enhancer
 from enhance.errors import UsageError
 from enhance.frames.colour import rgb_to_yuv

@@ -60,7 +60,7 @@ def make_decoders(**vvc: Any) -> tuple[Decoder, ...]:
             `matrix`, `full_range`, `chroma_location` (in place of what the stream says), `time_limit`, `patience`.
     """
     from enhance.codecs.jpeg.decoder import JpegDecoder
-    from enhance.codecs.vvc import VvcDecoder
+    from enhance.codecs.vvc.decoder import VvcDecoder
 
     return JpegDecoder(), VvcDecoder(**vvc)
 

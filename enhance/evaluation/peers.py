@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from enhance.codecs.vvc_process import describe_status
+from enhance.codecs.vvc.process import describe_status
 from enhance.errors import EnhanceError, UsageError, one_line
 
 SUFFIXES = {"jpeg": ".jpg", "vvc": ".266"}

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from enhance.atomic_file import as_output_error, atomic_file
-from enhance.codecs.vvc_encoding import encode_vvc
+from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.evaluation.originals import Pixels
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from enhance.codecs.jpeg.rate import JpegRate
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.thresholds import RateTable
 from enhance.evaluation.metrics import mse, to_uint8
 from enhance.images import Rate

@@ -246,7 +246,7 @@ def test_both_codecs_in_one_run(originals: Path, tmp_path: Path, capsys: pytest.
 def test_given_vvc_streams(
     originals: Path, tiny_vvc_model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from enhance.codecs.vvc_encoding import encode_vvc
+    from enhance.codecs.vvc.encoding import encode_vvc
 
     streams = tmp_path / "streams"
     streams.mkdir()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from enhance.codecs.base import decode
 from enhance.codecs.jpeg.rate import JpegRate
-from enhance.codecs.vvc_encoding import encode_vvc
+from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.evaluation import protocol
 from enhance.evaluation.metrics import psnr, to_uint8

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from enhance.cli import main
-from enhance.codecs.vvc_encoding import encode_vvc
+from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import UNetConfig

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data
 
-from enhance.codecs.vvc import VvcDecoder, VvcPicture, open_vvc
-from enhance.codecs.vvc_qp_estimate import estimate_qp
-from enhance.codecs.vvc_rate import MAX_QP
+from enhance.codecs.vvc.decoder import VvcDecoder, VvcPicture, open_vvc
+from enhance.codecs.vvc.qp_estimate import estimate_qp
+from enhance.codecs.vvc.rate import MAX_QP
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import ColorSpace, FrameFormat
 

@@ -22,7 +22,7 @@ DEFAULT_VARIABLE = "ENHANCE_VVC_DECODER"
 Y4M_DEPTHS = (8, 9, 10, 12)
 """What VTM has names for in y4m; it writes other depths raw."""
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[3]
 _BUILT_IN = "the ffmpeg of imageio-ffmpeg is built in: --decoder ffmpeg"
 
 

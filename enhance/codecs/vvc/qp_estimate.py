@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.vvc_rate import MAX_QP
+from enhance.codecs.vvc.rate import MAX_QP
 from enhance.frames.format import Plane
 
 _HEADER_BYTES = 60  # parameter sets and headers, which have nothing to do with the picture

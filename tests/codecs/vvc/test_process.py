@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from enhance.codecs.vvc_process import DecoderProcess, DecoderStopped, describe_status, end_all
+from enhance.codecs.vvc.process import DecoderProcess, DecoderStopped, describe_status, end_all
 from enhance.errors import DecodeError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -15,14 +15,14 @@ from types import TracebackType
 
 from enhance.codecs.base import DEFAULT_MAX_PIXELS, HEAD_SIZE, read_source
 from enhance.codecs.formats import describe_format
-from enhance.codecs.vvc_colour import read_vui
-from enhance.codecs.vvc_decoders import ExternalDecoder, choose_decoder
-from enhance.codecs.vvc_headers import CodedPicture, StreamHeaders
-from enhance.codecs.vvc_nal import is_vvc, length_of_whole_pictures
-from enhance.codecs.vvc_process import DecoderStopped
-from enhance.codecs.vvc_qp_estimate import estimate_qp
-from enhance.codecs.vvc_rate import MAX_QP, VvcRate
-from enhance.codecs.vvc_run import DAMAGED, DecoderRun, DecoderSetup, read_headers
+from enhance.codecs.vvc.headers import CodedPicture, StreamHeaders
+from enhance.codecs.vvc.nal import is_vvc, length_of_whole_pictures
+from enhance.codecs.vvc.process import DecoderStopped
+from enhance.codecs.vvc.programs import ExternalDecoder, choose_decoder
+from enhance.codecs.vvc.qp_estimate import estimate_qp
+from enhance.codecs.vvc.rate import MAX_QP, VvcRate
+from enhance.codecs.vvc.run import DAMAGED, DecoderRun, DecoderSetup, read_headers
+from enhance.codecs.vvc.vui import read_vui
 from enhance.errors import DecodeError, UnsupportedImageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
 from enhance.frames.raw import check_size
@@ -196,7 +196,7 @@ def open_vvc(
     Args:
         source: path or content of the stream.
         source_name: the name to use in messages; by default the path.
-        decoder: "vtm", "vvdec", "ffmpeg" or "auto"; see `vvc_decoders.choose_decoder`.
+        decoder: "vtm", "vvdec", "ffmpeg" or "auto"; see `programs.choose_decoder`.
         vtm: path of VTM's DecoderApp.
         time_limit: seconds that may be waited for the decoder in all.
         patience: seconds that it may do nothing.

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enhance.codecs.followed_log import FollowedLog, rated_by_log
+from enhance.codecs.vvc.followed_log import FollowedLog, rated_by_log
 from enhance.errors import DecodeError
 from enhance.frames.format import Planes
 
@@ -54,7 +54,7 @@ def test_a_complete_log(tmp_path: Path) -> None:
 
 
 def test_a_log_without_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enhance.codecs.followed_log._QUIET", 0.1)
+    monkeypatch.setattr("enhance.codecs.vvc.followed_log._QUIET", 0.1)
     path = tmp_path / "vvdec.log"
     path.write_bytes(LOG.rstrip(b"\n"))
     with FollowedLog(str(path)) as log:
@@ -149,7 +149,7 @@ def test_waiting_frames_are_bounded() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no log at all\n" * 10, os.urandom(300_000)])
 def test_a_log_that_says_nothing(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enhance.codecs.followed_log._QUIET", 0.1)
+    monkeypatch.setattr("enhance.codecs.vvc.followed_log._QUIET", 0.1)
     path = tmp_path / "wrong.log"
     path.write_bytes(content)
     with FollowedLog(str(path)) as log, pytest.raises(DecodeError, match="ends before it says the QP of frame 1"):

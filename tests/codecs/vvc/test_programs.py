@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enhance.codecs.vvc import VvcDecoder, VvcStream, open_vvc
-from enhance.codecs.vvc_decoders import DEFAULT_VARIABLE, FFMPEG, VTM, VVDEC, choose_decoder
-from enhance.codecs.vvc_headers import CodedPicture
+from enhance.codecs.vvc.decoder import VvcDecoder, VvcStream, open_vvc
+from enhance.codecs.vvc.headers import CodedPicture
+from enhance.codecs.vvc.programs import DEFAULT_VARIABLE, FFMPEG, VTM, VVDEC, choose_decoder
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.frames.y4m import Y4MHeader
@@ -33,7 +33,7 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in (VTM.variable, VVDEC.variable, DEFAULT_VARIABLE):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "programs"))
-    monkeypatch.setattr("enhance.codecs.vvc_decoders._CHECKOUT", tmp_path / "checkout")
+    monkeypatch.setattr("enhance.codecs.vvc.programs._CHECKOUT", tmp_path / "checkout")
     (tmp_path / "programs").mkdir()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enhance.codecs.vvc_log import PictureLog
+from enhance.codecs.vvc.log import PictureLog
 
 VTM_LINE = (
     "POC {poc:4d} LId:  {layer} TId: 0 ( {nal}, B-SLICE, QP {qp:2d} ) [DT  0.003] [L0 0] [L1 0c] "

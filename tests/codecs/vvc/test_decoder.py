@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 
 from enhance.codecs.base import decode, find_decoder
-from enhance.codecs.vvc import VvcDecoder, VvcPicture, open_vvc
-from enhance.codecs.vvc_decoders import VTM, VVDEC
-from enhance.codecs.vvc_headers import StreamHeaders
+from enhance.codecs.vvc.decoder import VvcDecoder, VvcPicture, open_vvc
+from enhance.codecs.vvc.headers import StreamHeaders
+from enhance.codecs.vvc.programs import VTM, VVDEC
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
 from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 
 StreamFactory = Callable[..., bytes]
 PlainDecode = Callable[[bytes, FrameFormat], list[Planes]]
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -307,7 +307,9 @@ def test_an_exit_without_closing(vvc_stream: StreamFactory, tmp_path: Path) -> N
     path.write_bytes(vvc_stream(20, 40, (320, 240)))
     temporary = tmp_path / "exit"
     temporary.mkdir()
-    program = "import sys; from enhance.codecs.vvc import open_vvc; s = open_vvc(open(sys.argv[1], 'rb').read())\n"
+    program = (
+        "import sys; from enhance.codecs.vvc.decoder import open_vvc; s = open_vvc(open(sys.argv[1], 'rb').read())\n"
+    )
     program += "print(next(iter(s)).slice_qp); sys.exit(3)"
     environment = os.environ | {"TMPDIR": str(temporary), "ENHANCE_VVC_DECODER": "ffmpeg"}
     done = subprocess.run([sys.executable, "-c", program, str(path)], env=environment, capture_output=True, timeout=60)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
-from enhance.codecs.vvc_log import PictureLog
-from enhance.codecs.vvc_rate import MAX_QP, VvcRate
+from enhance.codecs.vvc.log import PictureLog
+from enhance.codecs.vvc.rate import MAX_QP, VvcRate
 from enhance.errors import DecodeError
 from enhance.frames.format import Planes
 

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance.codecs.vvc_decoders import Y4M_DEPTHS, ExternalDecoder, find_ffmpeg, trace_arguments
-from enhance.codecs.vvc_headers import HeaderReader, StreamHeaders
-from enhance.codecs.vvc_log import PictureLog
-from enhance.codecs.vvc_process import DecoderProcess, DecoderStopped
+from enhance.codecs.vvc.headers import HeaderReader, StreamHeaders
+from enhance.codecs.vvc.log import PictureLog
+from enhance.codecs.vvc.process import DecoderProcess, DecoderStopped
+from enhance.codecs.vvc.programs import Y4M_DEPTHS, ExternalDecoder, find_ffmpeg, trace_arguments
 from enhance.errors import DecodeError
 from enhance.frames.format import Planes
 from enhance.frames.raw import RawReader

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enhance.codecs.vvc_nal import is_vvc, length_of_whole_pictures
+from enhance.codecs.vvc.nal import is_vvc, length_of_whole_pictures
 
 TRAIL, IDR, VPS, SPS, PPS, APS, PICTURE_HEADER, AUD, SUFFIX_SEI = 0, 7, 14, 15, 16, 17, 19, 20, 24
 

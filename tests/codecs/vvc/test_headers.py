@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from enhance.codecs.vvc_colour import read_vui
-from enhance.codecs.vvc_decoders import find_ffmpeg, trace_arguments
-from enhance.codecs.vvc_headers import HeaderReader, StreamHeaders
+from enhance.codecs.vvc.headers import HeaderReader, StreamHeaders
+from enhance.codecs.vvc.programs import find_ffmpeg, trace_arguments
+from enhance.codecs.vvc.vui import read_vui
 from enhance.errors import UnsupportedImageError
 from enhance.frames.format import ColorSpace, FrameFormat
 
