@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance.batch_plan import STREAM, Job, Outcome, Status
-from enhance.codecs.base import DEFAULT_MAX_PIXELS, Decoder, decode
+from enhance.codecs.registry import DEFAULT_MAX_PIXELS, Decoder, decode
 from enhance.errors import DeviceError, EnhanceError
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 
@@ -76,7 +76,7 @@ class _UnderWay:
 def decode_input(
     name: str, max_pixels: int = DEFAULT_MAX_PIXELS, decoders: Sequence[Decoder] | None = None
 ) -> DecodedImage:
-    """Decodes a file, or stdin for "-". Arguments and errors as `enhance.codecs.base.decode`."""
+    """Decodes a file, or stdin for "-". Arguments and errors as `enhance.codecs.registry.decode`."""
     if name == STREAM:
         return decode(sys.stdin.buffer, source_name="<stdin>", max_pixels=max_pixels, decoders=decoders)
     return decode(Path(name), source_name=name, max_pixels=max_pixels, decoders=decoders)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from enhance.codecs.base import HEAD_SIZE, find_decoder, known_extensions
+from enhance.codecs.registry import HEAD_SIZE, find_decoder, known_extensions
 from enhance.errors import DecodeError, EnhanceError, OutputError, UsageError
 from enhance.images import EnhancementRecord
 

@@ -13,7 +13,7 @@ from enhance.errors import EnhanceError, one_line
 from enhance.knobs import DEFAULT_MODE
 
 if TYPE_CHECKING:
-    from enhance.codecs.base import Decoder
+    from enhance.codecs.registry import Decoder
     from enhance.images import DecodedImage, Metadata
 
 
@@ -52,10 +52,10 @@ def describe_file(name: str, decoders: Sequence[Decoder] | None = None) -> dict[
 
     Args:
         name: a path, or "-" for stdin.
-        decoders: as in `enhance.codecs.base.decode`.
+        decoders: as in `enhance.codecs.registry.decode`.
 
     Raises:
-        DecodeError, UnsupportedImageError: as `enhance.codecs.base.decode`.
+        DecodeError, UnsupportedImageError: as `enhance.codecs.registry.decode`.
     """
     from enhance.batch import decode_input
 

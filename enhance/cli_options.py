@@ -10,7 +10,7 @@ from enhance.errors import UsageError
 from enhance.knobs import ENSEMBLES, MODES
 
 if TYPE_CHECKING:
-    from enhance.codecs.base import Decoder
+    from enhance.codecs.registry import Decoder
 
 _KNOBS = ("mode", "steps", "perception", "strength", "seed", "tile", "ensemble")
 
@@ -75,7 +75,7 @@ def check_decoder(options: argparse.Namespace) -> None:
 
 def chosen_decoders(options: argparse.Namespace) -> tuple[Decoder, ...]:
     """The decoders of all codecs, VVC's as the options above say."""
-    from enhance.codecs.base import make_decoders
+    from enhance.codecs.registry import make_decoders
 
     return make_decoders(
         decoder=options.decoder,

@@ -124,7 +124,7 @@ def _small_pictures(enhancer: Enhancer, knobs: Knobs) -> SmallPictures | None:
 
 def _check_models(plan: Plan, enhancer: Enhancer) -> None:
     """A damaged installation shows once, and not with every file. A model that only some files need may be missing."""
-    from enhance.codecs.base import codec_of_name
+    from enhance.codecs.registry import codec_of_name
 
     errors: dict[str | None, WeightsError] = {}
     codecs = {codec_of_name(job.input) for job in plan.jobs}

@@ -88,7 +88,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _decoders(at: _At) -> dict[str, Any]:
-    from enhance.codecs.base import all_decoders
+    from enhance.codecs.registry import all_decoders
     from enhance.codecs.vvc.programs import VTM, VVDEC, choose_decoder
 
     found = {f"codec {decoder.name}": " ".join(decoder.extensions) for decoder in all_decoders()}
@@ -135,7 +135,7 @@ def _output(program: Path, *arguments: str) -> str:
 
 
 def _weights() -> dict[str, Any]:
-    from enhance.codecs.base import all_decoders
+    from enhance.codecs.registry import all_decoders
     from enhance.enhancer import WEIGHTS
     from enhance.models.checkpoint import load_checkpoint
 

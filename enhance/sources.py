@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from enhance.codecs.base import decode
 from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import decode
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
@@ -68,7 +68,7 @@ def open_source(
 
     Raises:
         UsageError: the source is of no known kind, or does not tell its rate.
-        DecodeError, UnsupportedImageError: see `codecs.base.decode`.
+        DecodeError, UnsupportedImageError: see `codecs.registry.decode`.
     """
     told = _Told(quality, qp)
     if isinstance(source, Image.Image):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from enhance.codecs.base import DEFAULT_MAX_PIXELS
+from enhance.codecs.registry import DEFAULT_MAX_PIXELS
 from enhance.codecs.vvc.followed_log import FollowedLog, rated_by_log
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import DecodeError, UsageError

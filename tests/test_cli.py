@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from enhance.cli import main
-from enhance.codecs.base import decode
+from enhance.codecs.registry import decode
 from enhance.doctor import examine
 from enhance.enhancer import Enhancer
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from enhance import residual, runtime, tiled_denoiser
-from enhance.codecs.base import decode
 from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import decode
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.noise import NoiseField
 from enhance.diffusion.schedule import alpha_bar

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from enhance.codecs.base import decode
+from enhance.codecs.registry import decode
 from enhance.errors import EnhanceError, OutputError, UsageError
 from enhance.images import EnhancedImage, EnhancementRecord, Metadata, Pixels
 from enhance.writer import OutputFormat, encode_image, write_bytes, write_image

@@ -15,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from enhance.atomic_file import atomic_file
-from enhance.codecs.base import decode
+from enhance.codecs.registry import decode
 from enhance.doctor import examine
 from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, UsageError

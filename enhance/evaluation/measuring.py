@@ -165,7 +165,7 @@ def measure(
         originals: lossless image files.
         protocol: how they are coded.
         candidates: what is measured beside the decoded picture.
-        decode: `enhance.codecs.decode`.
+        decode: `enhance.codecs.registry.decode`.
         metrics: {name: metric(original, picture)}.
         done: what need not be measured again; nothing is coded or decoded for it either.
         on_picture: called with every picture before its measurement is given out, and first with the original.

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from enhance.codecs.base import DEFAULT_MAX_PIXELS
+from enhance.codecs.registry import DEFAULT_MAX_PIXELS
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
 from enhance.frames.format import MAX_DEPTH, MIN_DEPTH, FrameFormat, Planes, Subsampling
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from enhance.codecs.base import DEFAULT_MAX_PIXELS
+from enhance.codecs.registry import DEFAULT_MAX_PIXELS
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.frames.format import MAX_DEPTH, MIN_DEPTH, ChromaLocation, ColorSpace, FrameFormat, Planes, Subsampling
 from enhance.frames.raw import check_size, read_planes, write_planes

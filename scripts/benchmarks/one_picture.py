@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from enhance.codecs.base import decode
+from enhance.codecs.registry import decode
 from enhance.enhancer import Enhancer
 from enhance.images import EnhancementRecord
 from enhance.knobs import Knobs

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhance.codecs.base import decode
 from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import decode
 from enhance.evaluation.measuring import BASELINE, ORIGINAL, Failure, Key, Measurement, Rival, Setting, measure
 from enhance.evaluation.metrics import Pixels, psnr
 from enhance.evaluation.originals import find_originals, load_original

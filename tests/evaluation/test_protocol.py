@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhance.codecs.base import decode
 from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import decode
 from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.evaluation import protocol

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, JpegImagePlugin
 
-from enhance.codecs.base import DEFAULT_MAX_PIXELS
 from enhance.codecs.jpeg.consistency import jpeg_consistency
 from enhance.codecs.jpeg.markers import APP0, APP14, Frame, JpegMarkers, read_markers
 from enhance.codecs.jpeg.metadata import read_metadata
 from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import DEFAULT_MAX_PIXELS
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.images import DecodedImage
 

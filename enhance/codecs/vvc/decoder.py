@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from enhance.codecs.base import DEFAULT_MAX_PIXELS
+from enhance.codecs.registry import DEFAULT_MAX_PIXELS
 from enhance.codecs.vvc.nal import is_vvc
 from enhance.codecs.vvc.stream import PATIENCE, VvcPicture, VvcStream, open_vvc
 from enhance.frames.colour import yuv_to_rgb

@@ -13,8 +13,8 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import TracebackType
 
-from enhance.codecs.base import DEFAULT_MAX_PIXELS, HEAD_SIZE, read_source
-from enhance.codecs.formats import describe_format
+from enhance.codecs.registry import DEFAULT_MAX_PIXELS, HEAD_SIZE, read_source
+from enhance.codecs.unknown_files import describe_format
 from enhance.codecs.vvc.headers import CodedPicture, StreamHeaders
 from enhance.codecs.vvc.nal import is_vvc, length_of_whole_pictures
 from enhance.codecs.vvc.process import DecoderStopped

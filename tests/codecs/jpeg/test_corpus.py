@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhance.codecs.base import decode
+from enhance.codecs.registry import decode
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.images import Pixels
 

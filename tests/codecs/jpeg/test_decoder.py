@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile
 from skimage import data as photos
 
-from enhance.codecs.base import decode
+from enhance.codecs.registry import decode
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.images import DecodedImage, Pixels
 

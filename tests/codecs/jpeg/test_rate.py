@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from enhance.codecs.base import decode
 from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
+from enhance.codecs.registry import decode
 from enhance.errors import UsageError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)

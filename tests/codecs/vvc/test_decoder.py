@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enhance.codecs.base import decode, find_decoder
+from enhance.codecs.registry import decode, find_decoder
 from enhance.codecs.vvc.decoder import VvcDecoder, VvcPicture, open_vvc
 from enhance.codecs.vvc.headers import StreamHeaders
 from enhance.codecs.vvc.programs import VTM, VVDEC

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Union
 
-from enhance.codecs.formats import describe_format
+from enhance.codecs.unknown_files import describe_format
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
 from enhance.images import DecodedImage
 

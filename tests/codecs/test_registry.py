@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhance.codecs import base
+from enhance.codecs import registry
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
 from enhance.images import DecodedImage
 
@@ -35,7 +35,7 @@ def assert_clear(error: EnhanceError, source: str) -> None:
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_decodes_bytes(kind: Callable[[bytes], bytes]) -> None:
-    image = base.decode(kind(jpeg()))
+    image = registry.decode(kind(jpeg()))
     assert image.pixels.shape == (10, 20, 3)
     assert image.source == "<memory>"
 
@@ -44,8 +44,8 @@ def test_decodes_bytes(kind: Callable[[bytes], bytes]) -> None:
 def test_decodes_paths(tmp_path: Path, kind: Callable[[Path], str | Path]) -> None:
     path = tmp_path / "été 日本 🌄.dat"  # recognised by its bytes: the extension does not matter
     path.write_bytes(jpeg())
-    assert base.decode(kind(path)).source == str(path)
-    assert base.decode(kind(path), source_name="mine").source == "mine"
+    assert registry.decode(kind(path)).source == str(path)
+    assert registry.decode(kind(path), source_name="mine").source == "mine"
 
 
 def test_decodes_open_files_from_where_they_stand(tmp_path: Path) -> None:
@@ -53,27 +53,27 @@ def test_decodes_open_files_from_where_they_stand(tmp_path: Path) -> None:
     path.write_bytes(b"12345" + jpeg())
     with path.open("rb") as file:
         file.seek(5)
-        assert base.decode(file).source == str(path)
-    assert base.decode(io.BytesIO(jpeg())).source == "<stream>"
+        assert registry.decode(file).source == str(path)
+    assert registry.decode(io.BytesIO(jpeg())).source == "<stream>"
 
 
 def test_an_empty_file(tmp_path: Path) -> None:
     path = tmp_path / "empty.jpg"
     path.touch()
     with pytest.raises(DecodeError, match="empty") as caught:
-        base.decode(path)
+        registry.decode(path)
     assert_clear(caught.value, str(path))
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match="no such file") as caught:
-        base.decode(tmp_path / "none.jpg")
+        registry.decode(tmp_path / "none.jpg")
     assert_clear(caught.value, str(tmp_path / "none.jpg"))
 
 
 def test_a_folder_where_a_file_is_expected(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match="folder") as caught:
-        base.decode(tmp_path)
+        registry.decode(tmp_path)
     assert_clear(caught.value, str(tmp_path))
 
 
@@ -88,14 +88,14 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
         monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(DecodeError, match="permission") as caught:
-        base.decode(path)
+        registry.decode(path)
     assert_clear(caught.value, str(path))
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "a\0b.jpg"])
 def test_a_name_that_no_file_can_have(name: str) -> None:
     with pytest.raises(DecodeError) as caught:
-        base.decode(name)
+        registry.decode(name)
     assert_clear(caught.value, name)
 
 
@@ -105,7 +105,7 @@ def test_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("s.jpg")
         with pytest.raises(DecodeError) as caught:
-            base.decode("s.jpg")
+            registry.decode("s.jpg")
     assert_clear(caught.value, "s.jpg")
 
 
@@ -143,7 +143,7 @@ def test_another_format_is_named_and_a_way_out_given(content: bytes, name: str, 
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
     with pytest.raises(UnsupportedImageError, match=name) as caught:
-        base.decode(path)
+        registry.decode(path)
     assert_clear(caught.value, str(path))
 
 
@@ -161,15 +161,15 @@ def test_other_video_is_named(encoder: str, container: str, name: str) -> None:
     if not made:
         pytest.skip(f"this ffmpeg has no {encoder}")
     with pytest.raises(UnsupportedImageError, match=name) as caught:
-        base.decode(made, source_name="in.266")
+        registry.decode(made, source_name="in.266")
     assert_clear(caught.value, "in.266")
 
 
 def test_a_text_stream_and_other_objects_are_usage_errors() -> None:
     with pytest.raises(UsageError, match="text"):
-        base.decode(io.StringIO("hello"))  # type: ignore[arg-type]
+        registry.decode(io.StringIO("hello"))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="int"):
-        base.decode(3)  # type: ignore[arg-type]
+        registry.decode(3)  # type: ignore[arg-type]
 
 
 def test_a_stream_that_fails() -> None:
@@ -178,7 +178,7 @@ def test_a_stream_that_fails() -> None:
             raise OSError("cable pulled")
 
     with pytest.raises(DecodeError, match="cable pulled") as caught:
-        base.decode(Broken())  # type: ignore[arg-type]
+        registry.decode(Broken())  # type: ignore[arg-type]
     assert_clear(caught.value, "<stream>")
 
 
@@ -194,22 +194,22 @@ def test_nothing_but_our_own_errors_leaves_a_decoder(monkeypatch: pytest.MonkeyP
         def decode(self, data: bytes, *, source: str, max_pixels: int = 0) -> DecodedImage:
             raise accident
 
-    monkeypatch.setattr(base, "all_decoders", lambda: (Clumsy(),))
-    assert base.known_extensions() == (".clumsy",)
+    monkeypatch.setattr(registry, "all_decoders", lambda: (Clumsy(),))
+    assert registry.known_extensions() == (".clumsy",)
     with pytest.raises(DecodeError) as caught:
-        base.decode(b"CLUMSY", source_name="c")
+        registry.decode(b"CLUMSY", source_name="c")
     assert_clear(caught.value, "c")
 
 
 def test_files_are_recognised_by_their_first_bytes() -> None:
-    found = base.find_decoder(jpeg()[: base.HEAD_SIZE])
+    found = registry.find_decoder(jpeg()[: registry.HEAD_SIZE])
     assert found is not None and found.name == "jpeg"
-    assert base.find_decoder(b"") is None
-    assert ".jpg" in base.known_extensions()
+    assert registry.find_decoder(b"") is None
+    assert ".jpg" in registry.known_extensions()
 
 
 def test_decoding_needs_no_torch() -> None:
-    code = "import sys; import enhance.writer; from enhance.codecs.base import all_decoders; all_decoders()"
+    code = "import sys; import enhance.writer; from enhance.codecs.registry import all_decoders; all_decoders()"
     code += "; print('torch' in sys.modules)"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "False"
