@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance.batch_plan import STREAM, Job, Outcome, Status
-from enhance.codecs.registry import DEFAULT_MAX_PIXELS, Decoder, decode
+from enhance.codecs.decoder import Decoder
+from enhance.codecs.registry import decode
 from enhance.errors import DeviceError, EnhanceError
-from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
+from enhance.images import DEFAULT_MAX_PIXELS, DecodedImage, EnhancedImage, EnhancementRecord
 
 _log = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from enhance.codecs.registry import HEAD_SIZE, find_decoder, known_extensions
+from enhance.codecs.decoder import HEAD_SIZE
+from enhance.codecs.registry import find_decoder, known_extensions
 from enhance.errors import DecodeError, EnhanceError, OutputError, UsageError
 from enhance.images import EnhancementRecord
 

@@ -13,7 +13,7 @@ from enhance.errors import EnhanceError, one_line
 from enhance.knobs import DEFAULT_MODE
 
 if TYPE_CHECKING:
-    from enhance.codecs.registry import Decoder
+    from enhance.codecs.decoder import Decoder
     from enhance.images import DecodedImage, Metadata
 
 

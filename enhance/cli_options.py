@@ -10,7 +10,7 @@ from enhance.errors import UsageError
 from enhance.knobs import ENSEMBLES, MODES
 
 if TYPE_CHECKING:
-    from enhance.codecs.registry import Decoder
+    from enhance.codecs.decoder import Decoder
 
 _KNOBS = ("mode", "steps", "perception", "strength", "seed", "tile", "ensemble")
 

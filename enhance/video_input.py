@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from enhance.codecs.registry import DEFAULT_MAX_PIXELS
 from enhance.codecs.vvc.followed_log import FollowedLog, rated_by_log
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
 from enhance.frames.raw import RawReader
 from enhance.frames.y4m import MAGIC, Y4MHeader, read_y4m
+from enhance.images import DEFAULT_MAX_PIXELS
 from enhance.video_filter import RatedFrame, rated
 
 STDIN = "-"

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from enhance.codecs import registry
+from enhance.codecs.decoder import HEAD_SIZE
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
 from enhance.images import DecodedImage
 
@@ -202,7 +203,7 @@ def test_nothing_but_our_own_errors_leaves_a_decoder(monkeypatch: pytest.MonkeyP
 
 
 def test_files_are_recognised_by_their_first_bytes() -> None:
-    found = registry.find_decoder(jpeg()[: registry.HEAD_SIZE])
+    found = registry.find_decoder(jpeg()[:HEAD_SIZE])
     assert found is not None and found.name == "jpeg"
     assert registry.find_decoder(b"") is None
     assert ".jpg" in registry.known_extensions()

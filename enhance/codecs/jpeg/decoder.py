@@ -14,9 +14,8 @@ from enhance.codecs.jpeg.consistency import jpeg_consistency
 from enhance.codecs.jpeg.markers import APP0, APP14, Frame, JpegMarkers, read_markers
 from enhance.codecs.jpeg.metadata import read_metadata
 from enhance.codecs.jpeg.rate import JpegRate
-from enhance.codecs.registry import DEFAULT_MAX_PIXELS
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
-from enhance.images import DecodedImage
+from enhance.images import DEFAULT_MAX_PIXELS, DecodedImage
 
 logger = logging.getLogger(__name__)
 

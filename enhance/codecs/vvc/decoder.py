@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from enhance.codecs.registry import DEFAULT_MAX_PIXELS
 from enhance.codecs.vvc.nal import is_vvc
 from enhance.codecs.vvc.stream import PATIENCE, VvcPicture, VvcStream, open_vvc
 from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.format import ChromaLocation, Matrix
-from enhance.images import DecodedImage
+from enhance.images import DEFAULT_MAX_PIXELS, DecodedImage
 
 __all__ = ["VvcDecoder", "VvcPicture", "VvcStream", "open_vvc"]
 

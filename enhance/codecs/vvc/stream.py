@@ -13,7 +13,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import TracebackType
 
-from enhance.codecs.registry import DEFAULT_MAX_PIXELS, HEAD_SIZE, read_source
+from enhance.codecs.decoder import HEAD_SIZE, read_source
 from enhance.codecs.unknown_files import describe_format
 from enhance.codecs.vvc.headers import CodedPicture, StreamHeaders
 from enhance.codecs.vvc.nal import is_vvc, length_of_whole_pictures
@@ -26,6 +26,7 @@ from enhance.codecs.vvc.vui import read_vui
 from enhance.errors import DecodeError, UnsupportedImageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
 from enhance.frames.raw import check_size
+from enhance.images import DEFAULT_MAX_PIXELS
 
 PATIENCE = 300.0
 """Seconds in which a decoder must do something. VTM takes tens of seconds for a picture of 8K on a slow machine."""
