@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from enhance.batch import SmallPictures
     from enhance.batch_plan import Job, Plan
     from enhance.cli_report import Reporter
-    from enhance.encoders import OutputFormat
     from enhance.enhancer import Enhancer
     from enhance.images import EnhancedImage
+    from enhance.output.encoders import OutputFormat
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,7 +152,7 @@ class _Place:
     def of(cls, options: argparse.Namespace) -> _Place:
         """Reads -o and the output options. Raises UsageError where they do not fit together."""
         from enhance.batch_plan import STREAM
-        from enhance.encoders import OutputFormat, check_depth, check_quality
+        from enhance.output.encoders import OutputFormat, check_depth, check_quality
 
         name = options.output or (STREAM if options.inputs == [STREAM] else None)
         if name is None:
@@ -183,9 +183,9 @@ class _Place:
 
     def write(self, image: EnhancedImage, job: Job) -> None:
         """Writes one result; called in threads."""
-        from enhance.atomic_file import as_output_error
         from enhance.batch_plan import STREAM
-        from enhance.writer import encode_image, write_image
+        from enhance.output.atomic_file import as_output_error
+        from enhance.output.writer import encode_image, write_image
 
         if job.output == STREAM:
             with as_output_error("<stdout>"):
@@ -207,7 +207,7 @@ def _format_of(name: str) -> OutputFormat | None:
 
     Raises UsageError for a picture's extension that cannot be written: nobody calls a folder photo.bmp.
     """
-    from enhance.encoders import OutputFormat
+    from enhance.output.encoders import OutputFormat
 
     try:
         return OutputFormat.from_path(name)

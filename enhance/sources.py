@@ -17,8 +17,8 @@ from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
 from enhance.metadata.carry_over import carry_over, orient, read_orientation
+from enhance.output.writer import OutputFormat, check_depth, encode_image
 from enhance.reconstruction import to_dtype
-from enhance.writer import OutputFormat, check_depth, encode_image
 
 Restore = Callable[[Sequence[EnhancedImage]], Any]
 

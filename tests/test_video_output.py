@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from enhance.atomic_file import atomic_file
 from enhance.errors import DecodeError, OutputError, UsageError
+from enhance.output.atomic_file import atomic_file
 from enhance.video_output import descriptor_of, open_output
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from enhance.atomic_file import atomic_file
 from enhance.codecs.registry import decode
 from enhance.doctor import examine
 from enhance.enhancer import Enhancer
@@ -30,6 +29,7 @@ from enhance.evaluation.results import Results
 from enhance.evaluation.settings import describe
 from enhance.evaluation.summary import Summary, summarize
 from enhance.knobs import Knobs
+from enhance.output.atomic_file import atomic_file
 
 _LOG = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance.atomic_file import atomic_file
 from enhance.errors import EnhanceError, UsageError
+from enhance.output.atomic_file import atomic_file
 
 _COMMENT = re.compile(r"(?<!`)<!--\s*(?P<end>/)?(?P<kind>\w+)(?(end)\s*|:\s(?P<words>.*?))-->", re.DOTALL)
 _FENCED = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1|\Z)", re.DOTALL | re.MULTILINE)

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from enhance.atomic_file import as_output_error, atomic_file
 from enhance.evaluation.catalog import KINDS
 from enhance.evaluation.frechet import Features, frechet_distance, kernel_distance, patch_features
 from enhance.evaluation.measuring import ORIGINAL, Key
+from enhance.output.atomic_file import as_output_error, atomic_file
 
 _DISTANCES = {"fid": frechet_distance, "fd_alex": frechet_distance, "kid": kernel_distance, "kd_alex": kernel_distance}
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from PIL import Image
 
-from enhance.atomic_file import as_output_error, atomic_file
 from enhance.errors import UsageError
 from enhance.evaluation.catalog import KINDS
 from enhance.evaluation.measuring import BASELINE
@@ -25,6 +24,7 @@ from enhance.evaluation.report import LEVELS
 from enhance.evaluation.summary import Summary
 from enhance.evaluation.sweeps import Sweep, find_sweeps, label
 from enhance.knobs import MODES
+from enhance.output.atomic_file import as_output_error, atomic_file
 
 DISTORTION = ("psnr", "ms_ssim", "ssim")
 PERCEPTION = ("lpips_alex", "dists", "lpips_squeeze", "fid", "fd_alex", "niqe")

@@ -13,10 +13,10 @@ from typing import Protocol as Protocol_
 import numpy as np
 from PIL import Image
 
-from enhance.atomic_file import as_output_error, atomic_file
 from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.evaluation.originals import Pixels
+from enhance.output.atomic_file import as_output_error, atomic_file
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 

@@ -19,10 +19,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from enhance.atomic_file import as_output_error, atomic_file
 from enhance.errors import UsageError
 from enhance.evaluation.measuring import Key, Measurement
 from enhance.evaluation.settings import COLUMNS, KNOB_TYPES
+from enhance.output.atomic_file import as_output_error, atomic_file
 
 _FORMAT = 1
 _KEY = ("codec", "level", "image", "setting")

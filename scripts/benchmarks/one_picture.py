@@ -18,7 +18,7 @@ from enhance.codecs.registry import decode
 from enhance.enhancer import Enhancer
 from enhance.images import EnhancementRecord
 from enhance.knobs import Knobs
-from enhance.writer import write_image
+from enhance.output.writer import write_image
 
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def test_files_are_recognised_by_their_first_bytes() -> None:
 
 
 def test_decoding_needs_no_torch() -> None:
-    code = "import sys; import enhance.writer; from enhance.codecs.registry import all_decoders; all_decoders()"
+    code = "import sys; import enhance.output.writer; from enhance.codecs.registry import all_decoders; all_decoders()"
     code += "; print('torch' in sys.modules)"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "False"

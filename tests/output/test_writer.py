@@ -22,7 +22,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from enhance.codecs.registry import decode
 from enhance.errors import EnhanceError, OutputError, UsageError
 from enhance.images import EnhancedImage, EnhancementRecord, Metadata, Pixels
-from enhance.writer import OutputFormat, encode_image, write_bytes, write_image
+from enhance.output.writer import OutputFormat, encode_image, write_bytes, write_image
 
 ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 RECORD = EnhancementRecord(

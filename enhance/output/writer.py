@@ -7,10 +7,10 @@ import errno
 import os
 from pathlib import Path
 
-from enhance.atomic_file import as_output_error, atomic_file
-from enhance.encoders import DEFAULT_JPEG_QUALITY, OutputFormat, check_depth, encode_image
 from enhance.errors import OutputError
 from enhance.images import EnhancedImage
+from enhance.output.atomic_file import as_output_error, atomic_file
+from enhance.output.encoders import DEFAULT_JPEG_QUALITY, OutputFormat, check_depth, encode_image
 
 __all__ = [
     "DEFAULT_JPEG_QUALITY", "OutputFormat", "check_depth", "check_target", "encode_image", "write_bytes", "write_image",
