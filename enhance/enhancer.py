@@ -19,13 +19,13 @@ from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.noise import NoiseField
 from enhance.errors import DecodeError, UsageError, WeightsError
 from enhance.images import Consistency, DecodedImage, EnhancedImage, EnhancementRecord, Pixels, Rate
+from enhance.inference.reconstruction import Values, reconstruct, to_dtype
+from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
+from enhance.inference.tiled_denoiser import TiledDenoiser
 from enhance.knobs import Knobs, Sampling
 from enhance.models.checkpoint import Checkpoint, load_checkpoint
 from enhance.output.writer import OutputFormat, check_depth, check_target, write_image
-from enhance.reconstruction import Values, reconstruct, to_dtype
-from enhance.residual import Residual, sample_residual, state_bytes, state_dtype
 from enhance.sources import Opened, jpeg_rate, open_source
-from enhance.tiled_denoiser import TiledDenoiser
 
 _LOG = logging.getLogger(__name__)
 

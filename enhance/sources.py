@@ -16,9 +16,9 @@ from enhance.codecs.registry import decode
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
+from enhance.inference.reconstruction import to_dtype
 from enhance.metadata.carry_over import carry_over, orient, read_orientation
 from enhance.output.writer import OutputFormat, check_depth, encode_image
-from enhance.reconstruction import to_dtype
 
 Restore = Callable[[Sequence[EnhancedImage]], Any]
 

@@ -28,8 +28,8 @@ from enhance.evaluation.measuring import BASELINE, ORIGINAL
 from enhance.evaluation.protocol import JpegProtocol, Protocol, VvcProtocol
 from enhance.evaluation.report import LEVELS
 from enhance.evaluation.settings import describe, parse
+from enhance.inference.reconstruction import to_dtype
 from enhance.output.atomic_file import as_output_error, atomic_file
-from enhance.reconstruction import to_dtype
 
 Pixels = npt.NDArray[np.uint8]
 

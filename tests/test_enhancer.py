@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from enhance import residual, runtime, tiled_denoiser
+from enhance import runtime
 from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.registry import decode
 from enhance.codecs.vvc.rate import VvcRate
@@ -27,6 +27,7 @@ from enhance.diffusion.schedule import alpha_bar
 from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, DeviceError, UsageError, WeightsError
 from enhance.images import DecodedImage, Pixels
+from enhance.inference import residual, tiled_denoiser
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 

@@ -21,8 +21,8 @@ from enhance.evaluation.originals import Pixels, load_original
 from enhance.evaluation.peers import Peer, PeerError
 from enhance.evaluation.protocol import Protocol
 from enhance.images import DecodedImage, EnhancedImage
+from enhance.inference.reconstruction import code_values
 from enhance.knobs import Knobs
-from enhance.reconstruction import code_values
 
 BASELINE = "decoded"
 """Name of the setting that does nothing."""

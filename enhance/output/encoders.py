@@ -15,10 +15,10 @@ from PIL import Image, PngImagePlugin
 
 from enhance.errors import EnhanceError, OutputError, UsageError
 from enhance.images import EnhancedImage, Metadata, Pixels
+from enhance.inference.reconstruction import to_dtype
 from enhance.metadata.carry_over import carry_over, orient
 from enhance.metadata.exif import PREFIX
 from enhance.output.high_depth import encode_png16, encode_tiff
-from enhance.reconstruction import to_dtype
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from benchmarks.setup import Setup, tell
 from benchmarks.timing import Task, time_interleaved
 from enhance import cli
 from enhance.errors import EnhanceError
-from enhance.tiling import padded
+from enhance.inference.tiling import padded
 
 _FILES, _QUICK_FILES = 200, 6
 _MOST_REPEATS = 3

@@ -18,7 +18,7 @@ from enhance.evaluation import protocol
 from enhance.evaluation.metrics import psnr, to_uint8
 from enhance.evaluation.originals import Pixels, load_original
 from enhance.evaluation.protocol import JpegProtocol, VvcProtocol
-from enhance.reconstruction import code_values
+from enhance.inference.reconstruction import code_values
 
 
 @pytest.fixture

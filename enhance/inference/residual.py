@@ -14,10 +14,10 @@ from torch import Tensor
 from enhance.diffusion.noise import BLOCK, NoiseField
 from enhance.diffusion.sampler import sample_ddim, sample_ddpm, start_from_gaussian, start_from_mmse
 from enhance.diffusion.schedule import timesteps
+from enhance.inference.reconstruction import bands
+from enhance.inference.tiled_denoiser import TiledDenoiser
+from enhance.inference.tiling import Box
 from enhance.knobs import Sampling
-from enhance.reconstruction import bands
-from enhance.tiled_denoiser import TiledDenoiser
-from enhance.tiling import Box
 
 LARGE = 1 << 24
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from enhance import runtime
 from enhance.errors import DeviceError, WeightsError
 from enhance.images import Pixels
-from enhance.reconstruction import white_level
-from enhance.tiling import Box, Tile, TilePlan, crop_padded, padded
+from enhance.inference.reconstruction import white_level
+from enhance.inference.tiling import Box, Tile, TilePlan, crop_padded, padded
 
 _BYTES_PER_PIXEL = 640
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from enhance import residual
 from enhance.diffusion.noise import NoiseField
 from enhance.diffusion.sampler import sample_ddim, sample_ddpm, start_from_gaussian, start_from_mmse
 from enhance.diffusion.schedule import alpha_bar, timesteps
+from enhance.inference import residual
+from enhance.inference.residual import Residual, sample_residual
+from enhance.inference.tiled_denoiser import TiledDenoiser
 from enhance.knobs import Sampling
-from enhance.residual import Residual, sample_residual
-from enhance.tiled_denoiser import TiledDenoiser
 
 HEIGHT, WIDTH, THRESHOLD, SEED = 72, 80, 1.2, 5
 
@@ -83,7 +83,7 @@ def test_it_is_the_samplers_result_with_the_pictures_noise(
 ) -> None:
     if large:
         monkeypatch.setattr(residual, "LARGE", 1)
-    monkeypatch.setattr("enhance.reconstruction._BAND_PIXELS", 3000)  # several bands
+    monkeypatch.setattr("enhance.inference.reconstruction._BAND_PIXELS", 3000)  # several bands
     found = sample(sampling).rows(slice(10, 70), 70)
     mmse, sampled = (array[:, 10:70, :70].permute(1, 2, 0) for array in expected_sample(sampling))
     p = sampling.sample_share

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from enhance.enhancer import _CEILING, _SMALLEST_BUDGET
+from enhance.inference.residual import state_bytes, state_dtype
+from enhance.inference.tiling import MIN_TILE, padded
 from enhance.knobs import Knobs
 from enhance.models.unet import Denoiser, UNetConfig
-from enhance.residual import state_bytes, state_dtype
-from enhance.tiling import MIN_TILE, padded
 
 PROMISE = 2 * 2**30
 HEIGHT, WIDTH = 8_333, 12_000
@@ -26,7 +26,7 @@ import ast, re, sys
 from pathlib import Path
 import numpy as np, torch
 torch.set_num_threads(1)
-from enhance import residual
+from enhance.inference import residual
 from enhance.codecs.jpeg.rate import JpegRate
 from enhance.enhancer import Enhancer
 from enhance.images import DecodedImage

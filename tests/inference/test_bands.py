@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enhance.models.bands import bands, predict_in_bands
+from enhance.inference.bands import bands, predict_in_bands
 from enhance.models.unet import UNetConfig
 from tests.models.test_unet import TINY, inputs, random_denoiser
 
@@ -42,7 +42,7 @@ def test_cores_cover_a_level_once_and_windows_have_their_halo(units: int, rows: 
 def test_bands_of_any_height_give_the_same_prediction(
     config: UNetConfig, band: int, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("enhance.models.bands._FEWEST_ROWS", 1)
+    monkeypatch.setattr("enhance.inference.bands._FEWEST_ROWS", 1)
     network = random_denoiser(config).network
     r_t, base, conditioning = inputs(height=176, batch=batch)
     t = torch.full((batch,), 0.7)
@@ -55,8 +55,10 @@ def test_bands_of_any_height_give_the_same_prediction(
 def test_a_halo_that_is_a_row_too_small_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     network = random_denoiser().network
     r_t, base, conditioning = inputs(height=176)
-    monkeypatch.setattr("enhance.models.bands._FEWEST_ROWS", 1)
-    monkeypatch.setattr("enhance.models.bands.bands", lambda height, rows, halo, align: bands(height, rows, 0, align))
+    monkeypatch.setattr("enhance.inference.bands._FEWEST_ROWS", 1)
+    monkeypatch.setattr(
+        "enhance.inference.bands.bands", lambda height, rows, halo, align: bands(height, rows, 0, align)
+    )
     with torch.inference_mode():
         whole = network(r_t, base, torch.ones(1), conditioning)
         banded = predict_in_bands(network, r_t, base, torch.ones(1), conditioning, band=48 * 40)
@@ -88,7 +90,8 @@ def test_large_pictures_take_bands_where_no_gradient_is_asked_for(monkeypatch: p
 MEASURE = """
 import sys
 import torch
-from enhance.models import bands, unet
+from enhance.models import unet
+from enhance.inference import bands
 torch.set_num_threads(1)
 def peak():
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))

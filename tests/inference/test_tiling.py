@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enhance.tiling import MIN_TILE, Box, TilePlan, crop_padded, padded, padding_index
+from enhance.inference.tiling import MIN_TILE, Box, TilePlan, crop_padded, padded, padding_index
 
 SIDE = st.integers(1, 700)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from enhance.tiled_denoiser import TiledDenoiser
+from enhance.inference.tiled_denoiser import TiledDenoiser
 
 
 class Corners:
