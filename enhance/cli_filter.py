@@ -1,6 +1,6 @@
 """Enhances decoded video in a pipe: y4m or raw YUV in, the same format out.
 
-Here a call's options become an input, rates, knobs and an output; `enhance.video_filter` does the work.
+Here a call's options become an input, rates, knobs and an output; `enhance.video.filter` does the work.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from enhance.frames.format import FrameFormat
 from enhance.frames.raw import parse_format, parse_size
 from enhance.frames.y4m import Y4MHeader
 from enhance.knobs import Knobs
-from enhance.video_filter import FrameFilter, constant_rates
-from enhance.video_input import STDIN, Colour, Video, open_bitstream, open_frames
-from enhance.video_output import STDOUT, FrameWriter, open_output, prints_on_stderr
+from enhance.video.filter import FrameFilter, constant_rates
+from enhance.video.input import STDIN, Colour, Video, open_bitstream, open_frames
+from enhance.video.output import STDOUT, FrameWriter, open_output, prints_on_stderr
 
 if TYPE_CHECKING:
     from enhance.images import DecodedImage, EnhancedImage

@@ -22,7 +22,7 @@ from enhance import Enhancer, Knobs, decode
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
-from enhance.video_filter import FrameFilter
+from enhance.video.filter import FrameFilter
 
 FOLDER = Path(__file__).with_name("golden")
 STEP = 3

@@ -11,7 +11,7 @@ import pytest
 
 from enhance.errors import DecodeError, OutputError, UsageError
 from enhance.output.atomic_file import atomic_file
-from enhance.video_output import descriptor_of, open_output
+from enhance.video.output import descriptor_of, open_output
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_frames_are_not_written_to_a_terminal() -> None:
 
 _PRINTS = """
 import os, sys
-from enhance.video_output import prints_on_stderr
+from enhance.video.output import prints_on_stderr
 print("before")
 with prints_on_stderr() as stdout:
     print("printed")

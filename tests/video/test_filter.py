@@ -19,7 +19,7 @@ from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes,
 from enhance.images import DecodedImage, EnhancedImage
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint
-from enhance.video_filter import FrameFilter, constant_rates, rated, shift_depth
+from enhance.video.filter import FrameFilter, constant_rates, rated, shift_depth
 
 SPACE = ColorSpace()
 PHOTO = data.astronaut()[:200, 150:350] / 255

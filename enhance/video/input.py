@@ -17,7 +17,7 @@ from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matri
 from enhance.frames.raw import RawReader
 from enhance.frames.y4m import MAGIC, Y4MHeader, read_y4m
 from enhance.images import DEFAULT_MAX_PIXELS
-from enhance.video_filter import RatedFrame, rated
+from enhance.video.filter import RatedFrame, rated
 
 STDIN = "-"
 
