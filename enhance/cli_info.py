@@ -57,7 +57,7 @@ def describe_file(name: str, decoders: Sequence[Decoder] | None = None) -> dict[
     Raises:
         DecodeError, UnsupportedImageError: as `enhance.codecs.registry.decode`.
     """
-    from enhance.batch import decode_input
+    from enhance.batch.pipeline import decode_input
 
     decoded = decode_input(name, decoders=decoders)
     return {

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-from enhance.batch_plan import Outcome, Plan
+from enhance.batch.plan import Outcome, Plan
 from enhance.errors import one_line
 
 

@@ -1,6 +1,6 @@
 """Enhances JPEG and VVC stills: files and folders.
 
-Here a call's options become a plan, knobs and a place for the results; `enhance.batch` does the work.
+Here a call's options become a plan, knobs and a place for the results; `enhance.batch.pipeline` does the work.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from enhance.errors import OutputError, UsageError, WeightsError
 from enhance.knobs import Knobs
 
 if TYPE_CHECKING:
-    from enhance.batch import SmallPictures
-    from enhance.batch_plan import Job, Plan
+    from enhance.batch.pipeline import SmallPictures
+    from enhance.batch.plan import Job, Plan
     from enhance.cli_report import Reporter
     from enhance.enhancer import Enhancer
     from enhance.images import EnhancedImage
@@ -71,7 +71,7 @@ def _add_knobs(group: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Does what was asked for. Returns the exit status."""
-    from enhance.batch_plan import STREAM, plan_batch
+    from enhance.batch.plan import STREAM, plan_batch
     from enhance.cli_report import Reporter
 
     knobs = _knobs(options)
@@ -97,7 +97,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
-    from enhance.batch import decode_input, run_batch
+    from enhance.batch.pipeline import decode_input, run_batch
     from enhance.codecs.vvc.process import end_all
     from enhance.enhancer import Enhancer
 
@@ -115,7 +115,7 @@ def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, 
 
 def _small_pictures(enhancer: Enhancer, knobs: Knobs) -> SmallPictures | None:
     """Two threads on a picture each do more than both on one: they never wait for each other, nor for a writer."""
-    from enhance.batch import SmallPictures
+    from enhance.batch.pipeline import SmallPictures
     from enhance.runtime import use_one_thread
 
     threads = enhancer.small_at_a_time()
@@ -151,7 +151,7 @@ class _Place:
     @classmethod
     def of(cls, options: argparse.Namespace) -> _Place:
         """Reads -o and the output options. Raises UsageError where they do not fit together."""
-        from enhance.batch_plan import STREAM
+        from enhance.batch.plan import STREAM
         from enhance.output.encoders import OutputFormat, check_depth, check_quality
 
         name = options.output or (STREAM if options.inputs == [STREAM] else None)
@@ -176,14 +176,14 @@ class _Place:
 
     def prepare(self) -> None:
         """Makes the output folder, so that a place that cannot be written shows before the work."""
-        from enhance.batch_plan import STREAM
+        from enhance.batch.plan import STREAM
 
         if self.name != STREAM:
             _make_folder(Path(self.name).parent if self.is_file else Path(self.name))
 
     def write(self, image: EnhancedImage, job: Job) -> None:
         """Writes one result; called in threads."""
-        from enhance.batch_plan import STREAM
+        from enhance.batch.plan import STREAM
         from enhance.output.atomic_file import as_output_error
         from enhance.output.writer import encode_image, write_image
 

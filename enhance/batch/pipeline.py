@@ -20,7 +20,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance.batch_plan import STREAM, Job, Outcome, Status
+from enhance.batch.plan import STREAM, Job, Outcome, Status
 from enhance.codecs.decoder import Decoder
 from enhance.codecs.registry import decode
 from enhance.errors import DeviceError, EnhanceError

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enhance.batch import SmallPictures, run_batch
-from enhance.batch_plan import Job, Plan, plan_batch
+from enhance.batch.pipeline import SmallPictures, run_batch
+from enhance.batch.plan import Job, Plan, plan_batch
 from enhance.codecs.jpeg.rate import JpegRate
 from enhance.errors import DecodeError, OutputError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
