@@ -83,14 +83,15 @@ def _add_measuring(group: argparse._ArgumentGroup) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Runs `enhance eval`; returns the exit status: 1 if a peer failed. Raises EnhanceError."""
-    from enhance.evaluation import planning, report
-    from enhance.evaluation.catalog import USUAL
+    from enhance.evaluation import planning
     from enhance.evaluation.evaluate import evaluate, evaluate_into
+    from enhance.evaluation.metrics.catalog import USUAL
+    from enhance.evaluation.reporting import tables
 
     planning.check(args)
     plan = planning.make_plan(args)
     outcome = evaluate(plan) if args.output is None else evaluate_into(args.output, plan)
     measured = [*plan.metrics.of_pictures, *plan.metrics.of_sets]
     names = [name for name in measured if args.metrics or name in USUAL]
-    sys.stdout.write(report.to_table(outcome.summaries, names) + "\n")
+    sys.stdout.write(tables.to_table(outcome.summaries, names) + "\n")
     return 1 if outcome.failures else 0

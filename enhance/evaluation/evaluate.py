@@ -18,16 +18,25 @@ from enhance.codecs.registry import decode
 from enhance.doctor import examine
 from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, UsageError
-from enhance.evaluation import plots, report
-from enhance.evaluation.catalog import Metrics
-from enhance.evaluation.measuring import BASELINE, Candidate, Failure, Key, Measurement, Rival, Setting, measure
-from enhance.evaluation.originals import Pixels
-from enhance.evaluation.patch_store import PatchStore
-from enhance.evaluation.peers import Peer
-from enhance.evaluation.protocol import Protocol
-from enhance.evaluation.results import Results
-from enhance.evaluation.settings import describe
-from enhance.evaluation.summary import Summary, summarize
+from enhance.evaluation.measuring.measurement import (
+    BASELINE,
+    Candidate,
+    Failure,
+    Key,
+    Measurement,
+    Rival,
+    Setting,
+    measure,
+)
+from enhance.evaluation.measuring.originals import Pixels
+from enhance.evaluation.measuring.patch_store import PatchStore
+from enhance.evaluation.measuring.peers import Peer
+from enhance.evaluation.measuring.protocol import Protocol
+from enhance.evaluation.measuring.results import Results
+from enhance.evaluation.measuring.settings import describe
+from enhance.evaluation.metrics.catalog import Metrics
+from enhance.evaluation.reporting import plots, tables
+from enhance.evaluation.reporting.summary import Summary, summarize
 from enhance.knobs import Knobs
 from enhance.output.atomic_file import atomic_file
 
@@ -106,8 +115,8 @@ def evaluate_into(folder: Path, plan: Plan) -> Outcome:
         else:
             results.add(one)
     summaries = summarize(results.measurements, partial(patches.distances, plan.metrics.of_sets))
-    write_text(folder / "summary.csv", report.to_csv(report.to_rows(summaries)))
-    write_text(folder / "summary.md", report.to_markdown(summaries, _topics(plan, results.about), plan.metrics.reasons))
+    write_text(folder / "summary.csv", tables.to_csv(tables.to_rows(summaries)))
+    write_text(folder / "summary.md", tables.to_markdown(summaries, _topics(plan, results.about), plan.metrics.reasons))
     if can_draw:
         plots.draw(summaries, folder)
     return Outcome(summaries, failures)

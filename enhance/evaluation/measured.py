@@ -10,11 +10,11 @@ from statistics import fmean
 from typing import Any
 
 from enhance.errors import UsageError
-from enhance.evaluation.catalog import KINDS
-from enhance.evaluation.measuring import BASELINE, Key, Measurement
-from enhance.evaluation.report import LEVELS
-from enhance.evaluation.results import load_results
-from enhance.evaluation.summary import Summary, summarize
+from enhance.evaluation.measuring.measurement import BASELINE, Key, Measurement
+from enhance.evaluation.measuring.results import load_results
+from enhance.evaluation.metrics.catalog import KINDS
+from enhance.evaluation.reporting.summary import Summary, summarize
+from enhance.evaluation.reporting.tables import LEVELS
 
 _CHOSEN = "chosen"
 

@@ -32,11 +32,11 @@ from pathlib import Path
 
 from enhance.errors import UsageError
 from enhance.evaluation.measured import Measured, origin
-from enhance.evaluation.measuring import BASELINE
+from enhance.evaluation.measuring.measurement import BASELINE
 from enhance.evaluation.pages import Fill, Marker
 from enhance.evaluation.quantities import Quantity, bold_best, parse_joined
-from enhance.evaluation.report import LEVELS, to_lines
-from enhance.evaluation.summary import Summary
+from enhance.evaluation.reporting.summary import Summary
+from enhance.evaluation.reporting.tables import LEVELS, to_lines
 
 _OPTIONS = ("codec", "levels", "row", "columns", "cells", "value", "head", "over")
 _FLAGS = ("intervals", "bold", "origin")

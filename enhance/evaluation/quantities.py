@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 
 from enhance.errors import UsageError
-from enhance.evaluation.catalog import KINDS
-from enhance.evaluation.report import with_interval
-from enhance.evaluation.settings import COLUMNS
-from enhance.evaluation.summary import Spread, Summary
+from enhance.evaluation.measuring.settings import COLUMNS
+from enhance.evaluation.metrics.catalog import KINDS
+from enhance.evaluation.reporting.summary import Spread, Summary
+from enhance.evaluation.reporting.tables import with_interval
 
 _NAME = re.compile(r"(?:gain\((?P<gained>\w+)\)|(?P<plain>\w+))(?::(?P<digits>\d))?")
 _DIGITS = {"bits_per_pixel": 3, "seconds": 2}

@@ -192,7 +192,7 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
 def _distance(args: argparse.Namespace, device: torch.device) -> Distance | None:
     if not _weighs_looks(args):
         return None
-    from enhance.evaluation.lpips import LPIPS
+    from enhance.evaluation.metrics.lpips import LPIPS
 
     return LPIPS.load("squeeze" if "squeeze" in args.lpips.name else "alex", args.lpips).to(device)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhance.evaluation.measuring import BASELINE, Key, Measurement
+from enhance.evaluation.measuring.measurement import BASELINE, Key, Measurement
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from enhance import cli
-from enhance.evaluation import measuring
-from enhance.evaluation.lpips import LPIPS
-from enhance.evaluation.originals import load_original
+from enhance.evaluation.measuring import measurement
+from enhance.evaluation.measuring.originals import load_original
+from enhance.evaluation.metrics.lpips import LPIPS
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 
 METRICS = Path(__file__).parents[3] / "shared" / "data" / "metrics"
@@ -134,7 +134,7 @@ def test_a_rerun_measures_what_is_missing(
     def fail(*anything: object, **named: object) -> None:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(measuring, "load_original", fail)
+    monkeypatch.setattr(measurement, "load_original", fail)
     assert evaluate(*common) == 0
     out, err = capsys.readouterr()
     assert (folder / "measurements.csv").read_text() == grown and "4/4" in err
@@ -165,11 +165,11 @@ def test_an_interrupted_run_goes_on(
             raise KeyboardInterrupt
         return real(path, mode)
 
-    monkeypatch.setattr(measuring, "load_original", interrupted)
+    monkeypatch.setattr(measurement, "load_original", interrupted)
     assert evaluate(*common) == 130
     kept = rows(folder)
     assert len(kept) == 4
-    monkeypatch.setattr(measuring, "load_original", real)
+    monkeypatch.setattr(measurement, "load_original", real)
     assert evaluate(*common) == 0
     assert rows(folder)[:4] == kept and len(rows(folder)) == 8
 

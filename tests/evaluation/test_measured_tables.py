@@ -10,11 +10,11 @@ import pytest
 
 from enhance.errors import UsageError
 from enhance.evaluation.measured_tables import measured_tables
-from enhance.evaluation.measuring import BASELINE, Key, Measurement
+from enhance.evaluation.measuring.measurement import BASELINE, Key, Measurement
+from enhance.evaluation.measuring.results import Results
 from enhance.evaluation.pages import Marker
-from enhance.evaluation.report import to_csv, to_rows
-from enhance.evaluation.results import Results
-from enhance.evaluation.summary import summarize
+from enhance.evaluation.reporting.summary import summarize
+from enhance.evaluation.reporting.tables import to_csv, to_rows
 
 ONE_STEP: dict[str, Any] = {"steps": 1, "perception": 0.0, "consistent": True}
 LEVELS_OF_PSNR = {
