@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from report.pages import Marker
 
 from enhance.errors import EnhanceError, OutputError, UsageError
-from enhance.evaluation.pages import Marker
 from enhance.models.checkpoint import Checkpoint
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 PARTS = ["cost", "step", "threads", "bands", "start", "folder", "pictures"]
 
 

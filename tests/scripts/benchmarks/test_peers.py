@@ -12,7 +12,7 @@ import torch
 
 from enhance.models.unet import Denoiser, UNetConfig
 
-FILE = Path(__file__).parents[2] / "scripts" / "benchmarks" / "peers.py"
+FILE = Path(__file__).parents[3] / "scripts" / "benchmarks" / "peers.py"
 
 
 @pytest.fixture(scope="module")

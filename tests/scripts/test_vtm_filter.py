@@ -14,7 +14,7 @@ import pytest
 from enhance.frames.format import FrameFormat
 from enhance.frames.y4m import read_y4m
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "vtm_filter.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "vtm_filter.py"
 FRAME = FrameFormat(64, 48, "4:2:0", 10)
 
 

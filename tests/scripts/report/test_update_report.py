@@ -12,7 +12,7 @@ from PIL import Image
 
 from enhance.cli import main as enhance
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 PAGE = """One step gains <!-- measured: tiny row=steps=1 value=gain(psnr) --><!-- /measured --> dB.
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from report.pages import Marker, fill, update
 
 from enhance.errors import UsageError
-from enhance.evaluation.pages import Marker, fill, update
 
 PAGE = """# Title
 <!-- a note -->

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 MARGIN, GAP = 22, 8
 
 

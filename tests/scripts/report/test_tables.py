@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report.pages import Marker
+from report.tables import measured_tables
 
 from enhance.errors import UsageError
-from enhance.evaluation.measured_tables import measured_tables
 from enhance.evaluation.measuring.measurement import BASELINE, Key, Measurement
 from enhance.evaluation.measuring.results import Results
-from enhance.evaluation.pages import Marker
 from enhance.evaluation.reporting.summary import summarize
 from enhance.evaluation.reporting.tables import to_csv, to_rows
 

@@ -31,12 +31,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance.errors import UsageError
-from enhance.evaluation.measured import Measured, origin
 from enhance.evaluation.measuring.measurement import BASELINE
-from enhance.evaluation.pages import Fill, Marker
-from enhance.evaluation.quantities import Quantity, bold_best, parse_joined
 from enhance.evaluation.reporting.summary import Summary
 from enhance.evaluation.reporting.tables import LEVELS, to_lines
+from report.pages import Fill, Marker
+from report.quantities import Quantity, bold_best, parse_joined
+from report.quoted_results import Measured, origin
 
 _OPTIONS = ("codec", "levels", "row", "columns", "cells", "value", "head", "over")
 _FLAGS = ("intervals", "bold", "origin")
