@@ -22,7 +22,7 @@ from PIL import Image
 from skimage import data
 
 import enhance
-from enhance.cli import main
+from enhance.cli.main import main
 from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.codecs.vvc.programs import VTM
 from enhance.enhancer import Enhancer

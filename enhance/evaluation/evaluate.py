@@ -15,7 +15,6 @@ from typing import Any
 from tqdm import tqdm
 
 from enhance.codecs.registry import decode
-from enhance.doctor import examine
 from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, UsageError
 from enhance.evaluation.measuring.measurement import (
@@ -92,12 +91,13 @@ def evaluate(plan: Plan) -> Outcome:
     return Outcome(summarize(measurements), [one for one in found if isinstance(one, Failure)])
 
 
-def evaluate_into(folder: Path, plan: Plan) -> Outcome:
+def evaluate_into(folder: Path, plan: Plan, environment: Mapping[str, Any]) -> Outcome:
     """Measures what a folder of results does not hold yet; adds summary.md, summary.csv and plots to it.
 
     Args:
         folder: see `results`; made if it is missing.
         plan: what to measure.
+        environment: versions and machine, plain JSON values, for the record of this run.
 
     Raises:
         EnhanceError: as `measure` and `Results`.
@@ -105,7 +105,7 @@ def evaluate_into(folder: Path, plan: Plan) -> Outcome:
     can_draw = _can_draw()
     results = Results(folder, _fixed(plan), list(plan.metrics.of_pictures))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    results.begin_run({"date": now, "options": dict(plan.options), **examine(with_places=False)})
+    results.begin_run({"date": now, "options": dict(plan.options), **environment})
     patches = PatchStore(folder / "features", plan.metrics.networks)
     done = {one.key for one in results.measurements if patches.has(one.key)}
     failures = []

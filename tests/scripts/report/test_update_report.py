@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhance.cli import main as enhance
+from enhance.cli.main import main as enhance
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 

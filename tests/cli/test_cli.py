@@ -17,9 +17,9 @@ import pytest
 import torch
 from PIL import Image
 
-from enhance.cli import main
+from enhance.cli.doctor import examine
+from enhance.cli.main import main
 from enhance.codecs.registry import decode
-from enhance.doctor import examine
 from enhance.enhancer import Enhancer
 
 JpegFactory = Callable[..., bytes]
@@ -318,13 +318,13 @@ def test_weights_and_device_have_their_own_status(
 
 
 def test_help_needs_neither_torch_nor_numpy() -> None:
-    program = "import sys, enhance.cli; enhance.cli.main([{!r}]); print(sorted(sys.modules))"
+    program = "import sys, enhance.cli.main; enhance.cli.main.main([{!r}]); print(sorted(sys.modules))"
     for arguments in ("--help", "--version"):
         done = subprocess.run(
             [sys.executable, "-c", program.format(arguments)], capture_output=True, text=True, check=True
         )
         loaded = done.stdout.splitlines()[-1]
-        assert "'enhance.cli'" in loaded
+        assert "'enhance.cli.main'" in loaded
         assert not [name for name in ("torch", "numpy", "PIL", "tqdm") if f"'{name}'" in loaded]
 
 
@@ -339,7 +339,7 @@ def test_import_and_help_are_quick() -> None:
 
     bare = seconds("pass")
     assert seconds("import enhance") - bare < 0.3
-    assert seconds("import sys; from enhance.cli import main; sys.exit(main(['--help']))") - bare < 0.3
+    assert seconds("import sys; from enhance.cli.main import main; sys.exit(main(['--help']))") - bare < 0.3
 
 
 @pytest.mark.parametrize("name", ["run", "filter", "eval", "train", "info", "doctor"])

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from enhance.cli_options import add_colour_arguments, add_decoder_arguments, check_decoder, chosen_decoders
+from enhance.cli.options import add_colour_arguments, add_decoder_arguments, check_decoder, chosen_decoders
 from enhance.errors import EnhanceError, one_line
 from enhance.knobs import DEFAULT_MODE
 

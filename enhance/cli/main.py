@@ -25,12 +25,12 @@ INTERRUPTED = 130
 
 # Each module offers add_arguments(parser) and main(arguments) -> exit status, and is imported only when it is called.
 _COMMANDS = {
-    "run": ("enhance.cli_run", "enhance files and folders"),
-    "filter": ("enhance.cli_filter", "enhance decoded video in a pipe"),
-    "eval": ("enhance.evaluation.cli", "measure the gain on a folder of lossless originals"),
-    "train": ("enhance.training.cli", "train, fine-tune or calibrate a model on own images"),
-    "info": ("enhance.cli_info", "show how a file was compressed and what would be done"),
-    "doctor": ("enhance.doctor", "show versions, device, decoders and weights"),
+    "run": ("enhance.cli.run", "enhance files and folders"),
+    "filter": ("enhance.cli.filter", "enhance decoded video in a pipe"),
+    "eval": ("enhance.cli.eval", "measure the gain on a folder of lossless originals"),
+    "train": ("enhance.cli.train", "train, fine-tune or calibrate a model on own images"),
+    "info": ("enhance.cli.info", "show how a file was compressed and what would be done"),
+    "doctor": ("enhance.cli.doctor", "show versions, device, decoders and weights"),
 }
 
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from enhance import cli
+from enhance.cli.main import main
 from enhance.evaluation.measuring import measurement
 from enhance.evaluation.measuring.originals import load_original
 from enhance.evaluation.metrics.lpips import LPIPS
@@ -25,8 +25,15 @@ PLOTS = ["distortion_perception.png", "rate_distortion.png", "rate_perception.pn
 pytestmark = pytest.mark.usefixtures("no_weights")
 
 
+@pytest.fixture
+def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No weights of metrics but those that a test names."""
+    monkeypatch.delenv("ENHANCE_METRICS_DIR", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing-downloaded"))
+
+
 def evaluate(*words: object) -> int:
-    return cli.main(["eval", *map(str, words)])
+    return main(["eval", *map(str, words)])
 
 
 def rows(folder: Path) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from enhance.cli_options import (
+from enhance.cli.options import (
     add_colour_arguments,
     add_decoder_arguments,
     add_machine_arguments,

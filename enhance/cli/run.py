@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from enhance.cli_options import (
+from enhance.cli.options import (
     add_colour_arguments,
     add_decoder_arguments,
     add_machine_arguments,
@@ -31,7 +31,7 @@ from enhance.knobs import Knobs
 if TYPE_CHECKING:
     from enhance.batch.pipeline import SmallPictures
     from enhance.batch.plan import Job, Plan
-    from enhance.cli_report import Reporter
+    from enhance.cli.report import Reporter
     from enhance.enhancer import Enhancer
     from enhance.images import EnhancedImage
     from enhance.output.encoders import OutputFormat
@@ -72,7 +72,7 @@ def _add_knobs(group: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Does what was asked for. Returns the exit status."""
     from enhance.batch.plan import STREAM, plan_batch
-    from enhance.cli_report import Reporter
+    from enhance.cli.report import Reporter
 
     knobs = _knobs(options)
     place = _Place.of(options)

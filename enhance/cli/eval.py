@@ -83,6 +83,7 @@ def _add_measuring(group: argparse._ArgumentGroup) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Runs `enhance eval`; returns the exit status: 1 if a peer failed. Raises EnhanceError."""
+    from enhance.cli.doctor import examine
     from enhance.evaluation import planning
     from enhance.evaluation.evaluate import evaluate, evaluate_into
     from enhance.evaluation.metrics.catalog import USUAL
@@ -90,7 +91,7 @@ def main(args: argparse.Namespace) -> int:
 
     planning.check(args)
     plan = planning.make_plan(args)
-    outcome = evaluate(plan) if args.output is None else evaluate_into(args.output, plan)
+    outcome = evaluate(plan) if args.output is None else evaluate_into(args.output, plan, examine(with_places=False))
     measured = [*plan.metrics.of_pictures, *plan.metrics.of_sets]
     names = [name for name in measured if args.metrics or name in USUAL]
     sys.stdout.write(tables.to_table(outcome.summaries, names) + "\n")

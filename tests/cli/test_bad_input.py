@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from enhance.cli import main
+from enhance.cli.main import main
 
 JpegFactory = Callable[..., bytes]
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from enhance.cli import main
+from enhance.cli.main import main
 from enhance.enhancer import Enhancer
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
@@ -262,7 +262,7 @@ def noisy(self, *arguments, **options):
     ctypes.CDLL(None).printf(b"printed by C, and flushed when it likes")
     return original(self, *arguments, **options)
 Enhancer.run = noisy
-from enhance.cli import main
+from enhance.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from enhance.cli import main
+from enhance.cli.main import main
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import UNetConfig
 
@@ -18,7 +18,7 @@ TINY = UNetConfig(widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("enhance.training.cli.UNetConfig", lambda: TINY)
+    monkeypatch.setattr("enhance.cli.train.UNetConfig", lambda: TINY)
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, pixels in (("a", data.astronaut()), ("b", data.chelsea())):
