@@ -52,6 +52,31 @@ class Consistency(Protocol):
 
 
 @dataclass(frozen=True)
+class Trust:
+    """How far a network's correction of one picture is to be believed.
+
+    Attributes:
+        luma, chroma: factors on the correction, 0 to 1: what the network knows at this rate at all.
+        full, none: between these shares of energy that the file rules out, the weight of the correction falls from 1
+            to 0, block by block (see `codecs.jpeg.trust`).
+    """
+
+    luma: float = 1.0
+    chroma: float = 1.0
+    full: float = 0.02
+    none: float = 0.2
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing of the correction is believed."""
+        return self.luma == 0 and self.chroma == 0
+
+    def factors(self, planes: int, is_rgb: bool) -> list[float]:
+        """One factor for each plane of a picture."""
+        return [self.luma] * planes if is_rgb else [self.luma, self.chroma, self.chroma][:planes]
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What travels with the pixels.
 
