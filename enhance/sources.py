@@ -110,7 +110,7 @@ def to_pil(image: EnhancedImage, *, upright: bool = False) -> Image.Image:
 def jpeg_rate(quality: int, is_gray: bool) -> JpegRate:
     """The rate of IJG's tables; gray pictures have no chroma table. Raises UsageError outside 1-100."""
     rate = JpegRate.from_quality(quality)
-    return JpegRate(rate.quality, rate.luma, rate.luma) if is_gray else rate
+    return JpegRate(rate.quality, rate.luma, rate.luma, subsampling=(1, 1), space="gray") if is_gray else rate
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,14 @@ def _pil_rate(image: Image.Image) -> JpegRate | None:
     luma, *chroma = (np.asarray(tables[number]).reshape(8, 8) for number in numbers)
     # libjpeg codes RGB and CMYK with the luma table alone.
     plain = image.info.get("adobe_transform") == 0 and len(set(numbers)) == 1
-    return JpegRate.from_tables(luma, chroma[0] if chroma and image.mode != "L" and not plain else None)
+    sampling = [(horizontal, vertical) for _, horizontal, vertical, _ in layers[:2]]
+    subsampling = tuple(max(a // b, 1) for a, b in zip(*sampling)) if len(sampling) == 2 else None
+    return JpegRate.from_tables(
+        luma,
+        chroma[0] if chroma and image.mode != "L" and not plain else None,
+        subsampling=subsampling,
+        space="rgb" if plain and chroma else None,
+    )
 
 
 def _pil_metadata(image: Image.Image, keeps_profile: bool) -> Metadata:

@@ -16,8 +16,9 @@ from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
 from enhance.training.crops import batches
+from enhance.training.looks import SeenDistance
 from enhance.training.loop import Trainer, TrainingConfig
-from enhance.training.loss import Distance, Objective
+from enhance.training.loss import Looks, Objective
 from enhance.training.material import Material, prepare_jpeg, prepare_vvc
 
 logger = logging.getLogger(__name__)
@@ -42,32 +43,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ema", type=float, default=0.9995, help="decay of the weights' average (default: %(default)s)"
     )
-    parser.add_argument(
-        "--fidelity-share", type=float, default=0.6, help="share of crops at t = T (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--perceptual-weight", type=float, default=0.0, help="factor of LPIPS at t < T (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--direct-share",
-        type=float,
-        default=0.0,
-        help="share of the crops at t < T that are predicted from noise alone, as one-step samples are "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--direct-weight",
-        type=float,
-        default=2.0,
-        help="factor of LPIPS in these where it is largest (default: %(default)s)",
-    )
-    parser.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights (.safetensors) for that factor")
+    _add_objective(parser.add_argument_group("what is learned"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that code crops (default: %(default)s)")
     parser.add_argument("--threads", type=int, help="threads of the network on the CPU")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints (default: %(default)s)")
     parser.add_argument("--validate-minutes", type=float, default=10.0, help="between validations")
     parser.add_argument("--seed", type=int, default=0)
+
+
+def _add_objective(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--lpips",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="LPIPS weights (.safetensors; squeeze in the name, or alex) by which good looks are learned; "
+        "with several files their mean",
+    )
+    group.add_argument(
+        "--looks-share",
+        type=float,
+        help="share of the crops that are trained for looks, at a position between the mean (0) and the best looks (1) "
+        "(default: 0.2 with --lpips, 0 without)",
+    )
+    group.add_argument(
+        "--posterior-share",
+        type=float,
+        default=0.2,
+        help="share of the crops with noise in, for sampling in many steps; what is left of both shares are means, the "
+        "picture with the smallest error (default: %(default)s)",
+    )
+    group.add_argument(
+        "--looks-weight", type=float, default=2.0, help="factor of LPIPS at position 1 (default: %(default)s)"
+    )
 
 
 def _add_codec(group: argparse._ArgumentGroup) -> None:
@@ -104,6 +113,9 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
 def main(args: argparse.Namespace) -> int:
     """Runs `enhance train`; returns the exit status. Raises EnhanceError."""
     _check(args)
+    # SiLU of very negative values makes denormal numbers, which slow weight gradients in float32 by up to 20 times. The
+    # pool's threads take the setting over from the thread that makes them, so it comes before the first operation.
+    torch.set_flush_denormal(True)
     if args.threads:
         torch.set_num_threads(args.threads)
     material = prepare_vvc(args) if args.codec == "vvc" else prepare_jpeg(args)
@@ -126,11 +138,11 @@ def _check(args: argparse.Namespace) -> None:
     if not (args.resume or args.calibrate) and (args.output / "state.pt").exists():
         hint = "--resume continues it, another -o starts a new one"
         raise UsageError("this folder holds a run already", source=str(args.output), hint=hint)
-    for name in ("fidelity_share", "direct_share"):
-        if not 0 <= getattr(args, name) <= 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
-    if _weighs_looks(args) and args.lpips is None:
-        raise UsageError("a perceptual weight needs LPIPS weights", hint="pass --lpips FILE")
+    shares = args.posterior_share, _looks_share(args)
+    if min(shares) < 0 or sum(shares) > 1:
+        raise UsageError("the shares of a batch must be from 0 to 1, together too", hint="what is left are means")
+    if _looks_share(args) and not args.lpips:
+        raise UsageError("looks cannot be learned without a measure of them", hint="pass --lpips FILE")
     if args.codec != "vvc" and (args.streams or args.pairs or args.squares is not None or args.cache):
         raise UsageError("--streams, --pairs, --squares and --cache are for --codec vvc")
 
@@ -145,10 +157,9 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
         save_minutes=args.save_minutes,
         validate_minutes=args.validate_minutes,
         objective=Objective(
-            fidelity_share=args.fidelity_share,
-            perceptual_weight=args.perceptual_weight,
-            direct_share=args.direct_share,
-            direct_weight=args.direct_weight,
+            looks_share=_looks_share(args),
+            posterior_share=args.posterior_share,
+            looks_weight=args.looks_weight,
         ),
         seed=args.seed,
     )
@@ -158,7 +169,7 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
     denoiser, tables = None, None
     if args.init:
         checkpoint = load_checkpoint(args.init)
-        denoiser = checkpoint.denoiser.train().requires_grad_(True)
+        denoiser = checkpoint.denoiser.widened().train().requires_grad_(True)
         sampling, earlier = checkpoint.sampling, {"init": {"codec": checkpoint.codec, **checkpoint.training}}
         if checkpoint.codec == args.codec:
             tables = checkpoint.residual_scale, checkpoint.threshold
@@ -189,16 +200,19 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
     return trainer
 
 
-def _distance(args: argparse.Namespace, device: torch.device) -> Distance | None:
-    if not _weighs_looks(args):
+def _distance(args: argparse.Namespace, device: torch.device) -> Looks | None:
+    if not _looks_share(args):
         return None
     from enhance.evaluation.metrics.lpips import LPIPS
 
-    return LPIPS.load("squeeze" if "squeeze" in args.lpips.name else "alex", args.lpips).to(device)
+    return SeenDistance(
+        [LPIPS.load("squeeze" if "squeeze" in file.name else "alex", file).to(device) for file in args.lpips]
+    )
 
 
-def _weighs_looks(args: argparse.Namespace) -> bool:
-    return bool(args.perceptual_weight > 0 or (args.direct_share > 0 and args.direct_weight > 0))
+def _looks_share(args: argparse.Namespace) -> float:
+    given: float | None = args.looks_share
+    return given if given is not None else (0.2 if args.lpips else 0.0)
 
 
 def _revision() -> str:

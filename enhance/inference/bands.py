@@ -82,14 +82,15 @@ def predict_in_bands(
     base: Tensor,
     t: Tensor,
     conditioning: Tensor,
+    position: Tensor | None = None,
     *,
     signal: float | Tensor = 1.0,
     band: int = BAND,
 ) -> Tensor:
-    """What `network(signal * r_t, base, t, conditioning)` gives, equal but for rounding; for inference only.
+    """What `network(signal * r_t, base, t, conditioning, position)` gives, equal but for rounding; for inference only.
 
     Args:
-        network, base, t, conditioning: as for `UNet.forward`.
+        network, base, t, conditioning, position: as for `UNet.forward`.
         r_t: likewise; it may be an expanded tensor.
         signal: factor on it, √ᾱ_t; the product is never made whole.
         band: pixels of the picture in a band of the finest level.
@@ -97,7 +98,7 @@ def predict_in_bands(
     Returns:
         [B, 3, H, W] in the dtype that the network computes in.
     """
-    embedding, depth = network.embed(t, conditioning), len(network.encoder)
+    embedding, depth = network.embed(t, conditioning, position), len(network.encoder)
     rows = _rows_of_a_band(base.shape[3], band)  # as many of the next level are twice the picture's
 
     def enter(window: slice) -> Tensor:

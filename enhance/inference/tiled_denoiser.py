@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from enhance import runtime
+from enhance.codecs.conditioning import mirrored
 from enhance.errors import DeviceError, WeightsError
 from enhance.images import Pixels
 from enhance.inference.reconstruction import white_level
@@ -39,7 +40,9 @@ class WindowNetwork(Protocol):
     @property
     def receptive_radius(self) -> int: ...
 
-    def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor: ...
+    def __call__(
+        self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+    ) -> Tensor: ...
 
 
 class TiledDenoiser:
@@ -81,7 +84,10 @@ class TiledDenoiser:
         self._network, self._pixels = network, pixels
         self._device, self._dtype = device, dtype
         self._mirrors = _MIRRORS[:ensemble]
-        self._conditioning = torch.from_numpy(np.array(conditioning, np.float32)).to(device)[None]
+        self._conditioning: dict[tuple[int, ...], Tensor] = {
+            mirror: torch.from_numpy(mirrored(conditioning, rows=-2 in mirror, columns=-1 in mirror)).to(device)[None]
+            for mirror in self._mirrors
+        }
         height, width = pixels.shape[:2]
         stride, radius = network.stride, network.receptive_radius
         if isinstance(tile, str):
@@ -111,25 +117,26 @@ class TiledDenoiser:
             return ()
         return (f"{self._repeated} tile(s) computed in float32: bfloat16 gave a value that is not finite",)
 
-    def __call__(self, r_t: State, t: float) -> Tensor:
+    def __call__(self, r_t: State, t: float, position: float = 0.0) -> Tensor:
         """Predicts r0 for the whole padded picture.
 
         Args:
             r_t: state [3, H', W'], or what makes its windows; None at t = 1, where the network ignores it.
             t: noise level, 0 to 1.
+            position: at t = 1, from 0, the posterior mean, to 1, the best looks.
 
         Returns:
             [3, H', W']; the next call overwrites it.
 
         Raises:
             DeviceError: out of memory with the smallest tiles.
-            WeightsError: the prediction is not finite in float32 either.
+            WeightsError: the prediction is not finite in float32 either, or the network knows no position.
         """
         while True:
             try:
                 for tile in self.plan:
                     rows, columns = tile.core.slices
-                    self.prediction[:, rows, columns] = self._core(tile, r_t, t)
+                    self.prediction[:, rows, columns] = self._core(tile, r_t, t, position)
                 return self.prediction
             except (RuntimeError, MemoryError) as error:
                 if not runtime.is_out_of_memory(error):
@@ -144,7 +151,7 @@ class TiledDenoiser:
             self.plan = smaller
             runtime.release_cached_memory(self._device)
 
-    def _core(self, tile: Tile, r_t: State, t: float) -> Tensor:
+    def _core(self, tile: Tile, r_t: State, t: float, position: float) -> Tensor:
         rows, columns = tile.window.slices
         base = self._base(tile.window)
         if r_t is None:
@@ -152,22 +159,24 @@ class TiledDenoiser:
         else:
             state = self._to_device(r_t(tile.window) if callable(r_t) else r_t[:, rows, columns])
         core = (0, slice(None), *tile.core.inside(tile.window).slices)
-        prediction = self._evaluate(state, base, t, self._dtype)[core]
+        prediction = self._evaluate(state, base, t, position, self._dtype)[core]
         if not torch.isfinite(prediction).all() and self._dtype != torch.float32:
             self._repeated += 1
-            prediction = self._evaluate(state, base, t, torch.float32)[core]
+            prediction = self._evaluate(state, base, t, position, torch.float32)[core]
         if not torch.isfinite(prediction).all():
             raise WeightsError("the network's prediction is not finite", hint="the checkpoint is damaged")
         return prediction.cpu()
 
-    def _evaluate(self, state: Tensor, base: Tensor, t: float, dtype: torch.dtype) -> Tensor:
-        time = torch.full((1,), t, device=self._device)
+    def _evaluate(self, state: Tensor, base: Tensor, t: float, position: float, dtype: torch.dtype) -> Tensor:
+        time, place = (torch.full((1,), value, device=self._device) for value in (t, position))
+        looks = place if position else None
         low = dtype != torch.float32
 
         def seen_in(mirror: tuple[int, ...]) -> Tensor:
             # Disabled explicitly, so that a caller's own autocast does not decide for us.
             with torch.autocast(self._device.type, dtype=dtype if low else None, enabled=low):
-                prediction = self._network(_turn(state, mirror), _turn(base, mirror), time, self._conditioning)
+                turned = _turn(state, mirror), _turn(base, mirror)
+                prediction = self._network(*turned, time, self._conditioning[mirror], looks)
             return _turn(prediction.float(), mirror)
 
         total = seen_in(self._mirrors[0])

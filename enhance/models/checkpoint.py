@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 
+from enhance.codecs.conditioning import fits, layout
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
 from enhance.knobs import SamplingDefaults
@@ -62,6 +63,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str], *, hal
     }
     description = {
         "network": checkpoint.denoiser.config.to_dict(),
+        "conditioning": layout(checkpoint.denoiser.config.conditioning_size),
         "schedule": "cosine",
         "codec": checkpoint.codec,
         "residual_scale": checkpoint.residual_scale.to_dict(),
@@ -108,6 +110,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         WeightsError: the file is missing, damaged, or does not fit this version's network.
     """
     description = read_description(path)
+    if not fits(description.get("conditioning", {})):  # the first models did not name the parts
+        raise WeightsError("the network is told of a picture what this version does not know", source=str(path))
     try:
         denoiser = Denoiser(UNetConfig.from_dict(description["network"]))
         denoiser.load_state_dict({key: value.float() for key, value in load_file(path).items()})

@@ -45,10 +45,10 @@ def test_bands_of_any_height_give_the_same_prediction(
     monkeypatch.setattr("enhance.inference.bands._FEWEST_ROWS", 1)
     network = random_denoiser(config).network
     r_t, base, conditioning = inputs(height=176, batch=batch)
-    t = torch.full((batch,), 0.7)
+    t, position = torch.full((batch,), 0.7), torch.full((batch,), 0.4)
     with torch.inference_mode():
-        whole = network(r_t, base, t, conditioning)
-        banded = predict_in_bands(network, r_t, base, t, conditioning, band=band)
+        whole = network(r_t, base, t, conditioning, position)
+        banded = predict_in_bands(network, r_t, base, t, conditioning, position, band=band)
     assert torch.allclose(banded, whole, atol=1e-5 * float(whole.abs().max()))
 
 

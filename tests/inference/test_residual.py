@@ -25,7 +25,9 @@ class Gaussian:
 
     stride, receptive_radius = 8, 0
 
-    def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+    def __call__(
+        self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+    ) -> Tensor:
         ab = alpha_bar(float(t))
         return base + ab**0.5 * 0.3 / (0.3 * ab + 1 - ab) * (r_t - ab**0.5 * base)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from enhance.codecs.conditioning import grid_phase, pack
 from enhance.inference.tiled_denoiser import TiledDenoiser
 
 
@@ -20,7 +21,9 @@ class Corners:
     def __init__(self, receptive_radius: int) -> None:
         self.receptive_radius = receptive_radius
 
-    def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+    def __call__(
+        self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+    ) -> Tensor:
         radius = self.receptive_radius
         sums = F.pad(3 * base + r_t * t[:, None, None, None], [radius] * 4)
         height, width = base.shape[2:]
@@ -52,7 +55,9 @@ def test_mirror_images_count_against_the_budget() -> None:
 
 def test_mirror_images_keep_tiles_exact() -> None:
     class Slanted(Corners):
-        def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+        def __call__(
+            self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+        ) -> Tensor:
             seen = 3 * base + r_t
             return F.pad(seen, [5, 0, 3, 0])[..., : base.shape[2], : base.shape[3]]  # what is left of and above
 
@@ -70,7 +75,9 @@ def test_mirror_images_keep_tiles_exact() -> None:
 
 def test_the_base_is_given_from_minus_one_to_one_and_padded_by_reflection() -> None:
     class Base(Corners):
-        def __call__(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+        def __call__(
+            self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+        ) -> Tensor:
             return base
 
     for pixels in (np.array([[0, 51, 255]], np.uint8), np.array([[0, 0.2, 1]], np.float32)):
@@ -78,3 +85,24 @@ def test_the_base_is_given_from_minus_one_to_one_and_padded_by_reflection() -> N
         assert predicted.shape == (3, 8, 8)
         row = torch.tensor([-1.0, -0.6, 1.0, -0.6, -1.0, -1.0, -1.0, -1.0])
         assert torch.allclose(predicted, row.expand(3, 8, 8))
+
+
+def test_a_mirror_image_is_told_where_its_grid_lies_and_the_position_arrives() -> None:
+    seen = []
+
+    class Noted(Corners):
+        def __call__(
+            self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+        ) -> Tensor:
+            seen.append((conditioning[0].numpy(), position))
+            return base
+
+    vector = pack(grid=grid_phase((3, 5)))
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    denoise = TiledDenoiser(Noted(0), pixels, vector, device=torch.device("cpu"), ensemble=4)
+    denoise(None, 1.0, 0.25)
+    for (told, position), offset in zip(seen, [(3, 5), (3, -5), (-3, 5), (-3, -5)], strict=True):
+        np.testing.assert_allclose(told, pack(grid=grid_phase(offset)), atol=1e-6)
+        assert position is not None and position.tolist() == [0.25]
+    denoise(None, 1.0)
+    assert seen[-1][1] is None

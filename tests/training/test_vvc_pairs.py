@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data
 
 from enhance.cli.main import main
+from enhance.codecs.conditioning import SIZE
 from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.models.checkpoint import load_checkpoint
@@ -121,7 +122,7 @@ def test_crops_show_the_same_place_in_the_same_orientation(pairs: list[CodedSqua
     crops = PairCrops(pairs, 64, seed=3)
     seen = list(islice(crops, 24))
     for original, base, conditioning, qp in seen:
-        assert original.shape == base.shape == (3, 64, 64) and conditioning.shape == (128,)
+        assert original.shape == base.shape == (3, 64, 64) and conditioning.shape == (SIZE,)
         assert base.dtype.is_floating_point and 0 <= float(base.min()) <= float(base.max()) <= 255
         assert float(conditioning[0]) == pytest.approx((qp - 4) / 24 - 1)
         matching = float((original - base).square().mean())

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, ImageFile, JpegImagePlugin
 from enhance.codecs.jpeg.consistency import jpeg_consistency
 from enhance.codecs.jpeg.markers import APP0, APP14, Frame, JpegMarkers, read_markers
 from enhance.codecs.jpeg.metadata import read_metadata
-from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate, Space
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.images import DEFAULT_MAX_PIXELS, DecodedImage
 
@@ -25,6 +25,7 @@ _SUBSAMPLING: dict[tuple[float, float], str] = {
     (1, 1): "4:4:4", (2, 1): "4:2:2", (1, 2): "4:4:0", (2, 2): "4:2:0", (4, 1): "4:1:1",
     (4, 2): "4:1:0", (1, 4): "4:4:1",
 }  # fmt: skip
+_SPACES: dict[str, Space] = {"gray": "gray", "YCbCr": "ycbcr", "YCCK": "ycbcr"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,10 @@ def _read_rate(markers: JpegMarkers, source: str) -> tuple[JpegRate, list[str]]:
     luma, *chroma = (np.asarray(table) for table in markers.tables)
     # libjpeg codes RGB and CMYK with the luma table alone: there is no chroma that its other table could be for.
     plain = markers.color_space in ("RGB", "CMYK") and all(np.array_equal(table, luma) for table in chroma)
-    rate = JpegRate.from_tables(luma, chroma[0] if chroma and not plain else None)
+    space = _SPACES.get(markers.color_space, "rgb")
+    rate = JpegRate.from_tables(
+        luma, chroma[0] if chroma and not plain else None, subsampling=_chroma_sampling(markers.frame), space=space
+    )
     notes = []
     if rate.custom:
         notes.append(f"custom quantisation tables, nearest to IJG quality {rate.quality}")
@@ -195,6 +199,14 @@ def _subsampling(frame: Frame) -> str:
     regular = chroma[0] == chroma[1] and all(black == luma for black in chroma[2:])
     name = _SUBSAMPLING.get(ratio) if regular else None
     return name or ",".join(f"{h}x{v}" for h, v in (luma, *chroma))
+
+
+def _chroma_sampling(frame: Frame) -> tuple[int, int]:
+    """Luma samples per sample of the second component, whole numbers, horizontally and vertically."""
+    luma, *chroma = frame.components
+    if not chroma:
+        return 1, 1
+    return max(luma.horizontal // chroma[0].horizontal, 1), max(luma.vertical // chroma[0].vertical, 1)
 
 
 def _details(markers: JpegMarkers) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _window_sums(values: Array) -> Array:
         padded = np.pad(values, edges)
         length = values.shape[axis]
         windows = (np.take(padded, range(first, first + length), axis=axis) for first in range(WINDOW))
-        values = np.sum(list(windows), axis=0, dtype=np.float32)
+        values = np.asarray(np.sum(list(windows), axis=0), np.float32)
     return values
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from enhance.codecs import conditioning
 from enhance.errors import UsageError
 
 MAX_QP = 63
-_COEFFICIENTS = 128
+_COEFFICIENTS = 64
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,14 @@ class VvcRate:
         return float(self.qp)
 
     def conditioning(self) -> npt.NDArray[np.float32]:
-        """[128]: log2 of the quantiser step of each coefficient, mapped as `JpegRate.conditioning` maps tables.
+        """[`conditioning.SIZE`]: the quantiser step of each coefficient in the place of JPEG's tables, and 4:2:0.
 
         A step of VVC is 2^((QP - 4) / 6) in the units of an orthonormal transform of 8-bit samples, which are those of
         a JPEG table, and it is the same for all coefficients where no scaling list is used. So one network reads both
         codecs, and a model for one starts from where a model for the other stands.
         """
-        return np.full(_COEFFICIENTS, (self.qp - 4) / 6 / 4 - 1, np.float32)
+        steps = np.full(_COEFFICIENTS, (self.qp - 4) / 6 / 4 - 1)  # as `log_steps`, below 1 too
+        return conditioning.pack(luma=steps, chroma=steps, subsampling=(1, 1))
 
     def describe(self) -> dict[str, Any]:
         qp = round(float(self.qp), 2)

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from enhance.codecs.conditioning import SIZE, grid_phase, place
 from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
 from enhance.codecs.registry import decode
 from enhance.errors import UsageError
+from enhance.sources import open_source
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
 
@@ -104,7 +106,7 @@ def test_any_tables_are_read_back_and_condition_the_network(entries: list[int]) 
     assert rate.chroma.reshape(-1).tolist() == entries[64:]
     assert 1 <= rate.quality <= 100
     conditioning = rate.conditioning()
-    assert conditioning.shape == (128,) and conditioning.dtype == np.float32
+    assert conditioning.shape == (SIZE,) and conditioning.dtype == np.float32
     assert np.abs(conditioning).max() <= 1
 
 
@@ -119,4 +121,52 @@ def test_conditioning_is_log2_of_luma_then_chroma_from_minus_one_to_one() -> Non
     luma[0, 1] = 64
     conditioning = JpegRate.from_tables(luma, chroma).conditioning()
     np.testing.assert_allclose(conditioning[:3], [-1, 0.5, -1])
-    np.testing.assert_allclose(conditioning[64:], 0)
+    np.testing.assert_allclose(conditioning[64:128], 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "subsampling", "gray", "rgb"),
+    [
+        ({"subsampling": "4:4:4"}, (0, 0), 0, 0),
+        ({"subsampling": "4:2:2"}, (1, 0), 0, 0),
+        ({"subsampling": "4:2:0"}, (1, 1), 0, 0),
+        ({"keep_rgb": True}, (0, 0), 0, 1),
+        ({"mode": "L"}, (0, 0), 1, 0),
+        ({"mode": "CMYK"}, (0, 0), 0, 1),
+    ],
+)
+def test_the_network_is_told_what_the_components_are(
+    options: dict[str, Any], subsampling: tuple[int, int], gray: int, rgb: int
+) -> None:
+    options = dict(options)
+    data = as_jpeg(Image.fromarray(PIXELS).convert(options.pop("mode", "RGB")), quality=50, **options)
+    for rate in (rate_of(data), *pil_rates(data)):
+        conditioning = rate.conditioning()
+        assert tuple(conditioning[place("subsampling")]) == subsampling
+        assert [conditioning[place(name)].item() for name in ("gray", "rgb")] == [gray, rgb]
+        assert not conditioning[place("resaved").start :].any()
+
+
+def pil_rates(data: bytes) -> list[JpegRate]:
+    """What a PIL image tells of the file it was opened from; of CMYK it tells no more once it is converted."""
+    image = Image.open(io.BytesIO(data))
+    if image.mode == "CMYK":
+        return []
+    rate = open_source(image).images[0].rate
+    assert isinstance(rate, JpegRate)
+    return [rate]
+
+
+def test_a_later_coding_is_told_beside_the_one_that_did_the_damage() -> None:
+    later = JpegRate.from_quality(90, subsampling=(1, 1))
+    rate = JpegRate.from_quality(20).saved_again(later, offset=(3, 5), scale=0.5)
+    plain, told = JpegRate.from_quality(20).conditioning(), rate.conditioning()
+    assert rate.level == 20
+    assert np.array_equal(told[: place("resaved").start], plain[: place("resaved").start])
+    assert np.array_equal(told[place("later_luma")], later.conditioning()[place("luma")])
+    assert np.array_equal(told[place("later_chroma")], later.conditioning()[place("chroma")])
+    assert tuple(told[place("later_subsampling")]) == (0, 0)
+    assert [told[place(name)].item() for name in ("resaved", "grid_known", "scale")] == [1, 1, -1]
+    assert np.array_equal(told[place("grid")], grid_phase((3, 5)))
+    unknown = JpegRate.from_quality(20).saved_again(later).conditioning()
+    assert not unknown[place("grid_known").start :].any(), "an unknown grid is not a grid at 0"
