@@ -77,6 +77,8 @@ class TrustMap:
 
     def _fall(self, share: Array) -> Array:
         """From 1 at `Trust.full` to 0 at `Trust.none`, linear in the logarithm of the share."""
+        if np.isinf(self._trust.full):
+            return np.ones_like(share)
         full, none = np.log(self._trust.full), np.log(self._trust.none)
         fallen = (np.log(np.maximum(share, 1e-12)) - full) / (none - full)
         return np.clip(1 - fallen, 0, 1).astype(np.float32)
@@ -112,5 +114,5 @@ def _between(values: Array, length: int) -> Array:
     position = (np.arange(length, dtype=np.float32) + 0.5) / 8 + 0.5
     below = position.astype(np.intp)
     part = (position - below)[:, None]
-    found: Array = values[below] * (1 - part) + values[below + 1] * part
+    found: Array = (values[below] * (1 - part) + values[below + 1] * part).astype(np.float32)
     return found
