@@ -19,6 +19,7 @@ from enhance.training.crops import batches
 from enhance.training.loop import Trainer, TrainingConfig
 from enhance.training.loss import Distance, Objective
 from enhance.training.material import Material, prepare_jpeg, prepare_vvc
+from enhance.training.sources import Shares
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--init", type=Path, metavar="MODEL", help="start from the weights of a .safetensors model")
     parser.add_argument("--val", type=Path, help="folder of lossless images for the validation curve")
     _add_codec(parser.add_argument_group("base codec"))
+    _add_material(parser.add_argument_group("pictures that are not photos (JPEG only)"))
     parser.add_argument("--batch", type=int, default=16, help="crops per step (default: %(default)s)")
     parser.add_argument("--crop", type=int, default=128, help="side of a crop, a multiple of 16 (default: %(default)s)")
     parser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate (default: %(default)s)")
@@ -68,6 +70,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints (default: %(default)s)")
     parser.add_argument("--validate-minutes", type=float, default=10.0, help="between validations")
     parser.add_argument("--seed", type=int, default=0)
+
+
+def _add_material(group: argparse._ArgumentGroup) -> None:
+    shares = Shares()
+    group.add_argument(
+        "--graphics",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="folders of screenshots, documents, comics",
+    )
+    for name, what in (("graphics-share", "of these"), ("drawings", "drawn by chance"), ("neutral", "without colour")):
+        default = getattr(shares, name.removesuffix("-share"))
+        group.add_argument(
+            f"--{name}", type=float, default=default, metavar="SHARE", help=f"of crops {what} (default: %(default)s)"
+        )
 
 
 def _add_codec(group: argparse._ArgumentGroup) -> None:
@@ -126,7 +145,7 @@ def _check(args: argparse.Namespace) -> None:
     if not (args.resume or args.calibrate) and (args.output / "state.pt").exists():
         hint = "--resume continues it, another -o starts a new one"
         raise UsageError("this folder holds a run already", source=str(args.output), hint=hint)
-    for name in ("fidelity_share", "direct_share"):
+    for name in ("fidelity_share", "direct_share", "graphics_share", "drawings", "neutral"):
         if not 0 <= getattr(args, name) <= 1:
             raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
     if _weighs_looks(args) and args.lpips is None:
