@@ -78,6 +78,8 @@ def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseFiel
     first = denoise(None, 1.0).clamp_(-threshold, threshold) if sampling.needs_mmse else None
     if sampling.is_mean:
         return Residual(first, None, 0.0)
+    if sampling.evaluations == 1 and denoise.knows_position:
+        return Residual(None, denoise(None, 1.0, sampling.perception).clamp_(-threshold, threshold), 1.0)
     if sampling.evaluations == 1:
         # Looked at once, so the state is made window by window: no second array of the picture's size.
         def scaled_noise(window: Box) -> Tensor:

@@ -105,6 +105,11 @@ class TiledDenoiser:
         self._repeated = 0
 
     @property
+    def knows_position(self) -> bool:
+        """Whether the network knows a position between the posterior mean and the best looks."""
+        return bool(getattr(getattr(self._network, "config", None), "position", False))
+
+    @property
     def prediction(self) -> Tensor:
         """The array that every call fills and returns, [3, H', W']."""
         if self._prediction is None:
