@@ -32,6 +32,7 @@ from enhance.diffusion.thresholds import RateTable
 from enhance.images import BELIEVED, DecodedImage, Trust
 from enhance.models.checkpoint import Checkpoint
 from enhance.models.trust_tables import KINDS, FactorTable, TrustTables
+from enhance.runtime import select_dtype
 
 Uint8 = npt.NDArray[np.uint8]
 
@@ -165,9 +166,11 @@ def _predict(model: Checkpoint, decoded: Sequence[DecodedImage], kind: str) -> l
     conditioning = torch.from_numpy(rate.conditioning()).expand(len(decoded), -1)
     knows_position = model.denoiser.config.position
     position = torch.ones(len(decoded)) if kind == "looks" and knows_position else None
-    residual = model.denoiser(torch.zeros_like(base), base, torch.ones(len(decoded)), conditioning, position)
+    dtype = select_dtype("auto", torch.device("cpu"))
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+        residual = model.denoiser(torch.zeros_like(base), base, torch.ones(len(decoded)), conditioning, position)
     limit = model.threshold(rate.level)
-    change = residual.clamp_(-limit, limit) * (model.residual_scale(rate.level) * 127.5)
+    change = residual.float().clamp_(-limit, limit) * (model.residual_scale(rate.level) * 127.5)
     found = change.permute(0, 2, 3, 1).numpy()
     return [one.mean(axis=2) if picture.is_gray else one for one, picture in zip(found, decoded, strict=True)]
 
