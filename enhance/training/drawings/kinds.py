@@ -32,6 +32,7 @@ KINDS: Mapping[Kind, float] = {
     text.page: 11,
     text.program: 4,
     text.headline: 3,
+    text.ideographs: 3,
     text.caption: 5,
     lines.strokes: 4,
     lines.curves: 4,

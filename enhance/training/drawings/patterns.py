@@ -12,7 +12,7 @@ TWO_PI = 2 * np.pi
 
 
 def stripes(sheet: Sheet) -> Uint8:
-    """Parallel stripes of any angle, 2 to 24 pixels apart."""
+    """Parallel stripes of any angle."""
     return sheet.paint(wave(sheet, sheet.across(sheet.angle())), *sheet.ink_and_paper())
 
 
@@ -58,10 +58,12 @@ def hatching(sheet: Sheet) -> Uint8:
     x, y = sheet.axes()
     distances = np.stack([np.hypot(x - px, y - py) for px, py in (sheet.point() for _ in range(count))])
     cell = distances.argmin(axis=0)
-    period, angle, softness = sheet.between(3, 14), sheet.angle(), _softness(sheet)
+    period, angle, softness = sheet.logarithmic(3, 16), sheet.angle(), _softness(sheet)
     coverage = np.zeros_like(x)
     for index in range(count):
-        lines = square(sheet.across(angle + index * sheet.between(0.3, 1.6)), period, sheet.between(0.1, 0.5), softness)
+        lines = square(
+            sheet.across(angle + index * sheet.between(0.3, 1.6)), period, sheet.between(0.08, 0.45), softness
+        )
         if sheet.chance(0.3):
             lines = np.maximum(lines, square(sheet.across(angle + np.pi / 2), period, 0.2, softness))
         coverage = np.where(cell == index, lines, coverage)
@@ -147,8 +149,8 @@ def stars(sheet: Sheet) -> Uint8:
 
 
 def wave(sheet: Sheet, place: Plane) -> Plane:
-    """Stripes 2 to 24 units of `place` apart, coverage 0 to 1: square with hard or soft edges, or a sine."""
-    period = sheet.logarithmic(2, 24)
+    """Stripes 2 to 48 units of `place` apart, coverage 0 to 1: square with hard or soft edges, or a sine."""
+    period = sheet.logarithmic(2, 48)
     if sheet.chance(0.4):
         period = float(round(period)) if sheet.chance(0.8) else round(period * 2) / 2
     place = place + np.float32(sheet.between(0, period))

@@ -6,7 +6,7 @@ import numpy as np
 
 from enhance.training.chance import pick
 from enhance.training.drawings.fonts import draw_font_file
-from enhance.training.drawings.lines import disc, line, rectangle, ring, words
+from enhance.training.drawings.lines import Points, disc, line, rectangle, ring, words
 from enhance.training.drawings.sheet import BLACK, WHITE, Canvas, Colour, Sheet, Uint8
 
 
@@ -57,8 +57,9 @@ def heat_map(sheet: Sheet) -> Uint8:
     start, end = (np.array(sheet.colour(), np.float64) for _ in range(2))
     gap = sheet.whole(0, 2) if sheet.chance(0.5) else 0
     font, size, numbers = draw_font_file(sheet.rng), sheet.whole(7, 12), sheet.chance(0.4) and wide > 18
+    left, aligned = sheet.between(-wide, 0), sheet.chance(0.7)  # otherwise bricks
     for y in np.arange(sheet.between(-high, 0), sheet.side, high):
-        for x in np.arange(sheet.between(-1, 0) * wide, sheet.side, wide):
+        for x in np.arange(left if aligned else sheet.between(-wide, 0), sheet.side, wide):
             red, green, blue = np.rint(start + (end - start) * sheet.rng.random()).astype(int).tolist()
             rectangle(canvas, (x, y, x + wide - gap, y + high - gap), (red, green, blue), None, 1)
             if numbers:
@@ -108,7 +109,7 @@ def table(sheet: Sheet) -> Uint8:
     ink, paper = sheet.ink_and_paper() if sheet.chance(0.4) else (BLACK, WHITE)
     canvas = sheet.canvas(paper)
     font, size = draw_font_file(sheet.rng), sheet.whole(8, 18)
-    high, wide = size * sheet.between(1.3, 2.5), size * sheet.between(3, 9)
+    high, wide = size * sheet.between(1.3, 2.5), size * sheet.between(4, 10)
     tints = [_between(sheet.colour(), paper) for _ in range(3)]
     tinted, lines = sheet.between(0, 0.5), pick(sheet.rng, {"grid": 3, "rows": 2, "none": 1})
     left = sheet.between(-wide, 0)
@@ -128,10 +129,15 @@ def _bars(sheet: Sheet, canvas: Canvas, colours: list[Colour], ink: Colour, orig
     left, bottom = origin
     wide, gap = sheet.between(4, 30), sheet.between(1, 15)
     edge = ink if sheet.chance(0.4) else None
+    hatched, flat, gap_of_lines = sheet.chance(0.3), sheet.chance(0.5), sheet.between(3, 8)
     x, index = left + gap, 0
     while x < sheet.side:
         top = bottom - sheet.between(0, 1) * sheet.side
-        rectangle(canvas, (x, min(top, bottom - 1), x + wide, bottom), colours[index % len(colours)], edge, 1)
+        box = (x, min(top, bottom - 1), x + wide, bottom)
+        rectangle(canvas, box, colours[index % len(colours)], edge, 1)
+        if hatched and index % 2:
+            for at in np.arange(box[1], bottom, gap_of_lines):
+                line(canvas, np.array([[x, at], [x + wide, at + (0 if flat else wide / 2)]]), ink, 1)
         index += 1
         x += wide + (0 if index % len(colours) else gap)
 
@@ -141,9 +147,13 @@ def _lines(sheet: Sheet, canvas: Canvas, colours: list[Colour], ink: Colour, ori
     marked = sheet.chance(0.5)
     for colour in colours:
         y = sheet.between(0, sheet.side) + sheet.rng.normal(0, sheet.between(1, 25), len(x)).cumsum() / 2
-        line(canvas, np.stack([x, y], axis=1), colour, sheet.whole(1, 3))
-        for at in np.stack([x, y], axis=1) if marked else ():
-            disc(canvas, at, 2.5, colour)
+        points, width, dashed = np.stack([x, y], axis=1), sheet.whole(1, 3), sheet.chance(0.2)
+        for at in range(0, len(points), 2) if dashed else ():
+            line(canvas, points[at : at + 2], colour, width)
+        if not dashed:
+            line(canvas, points, colour, width)
+        for point in points if marked else ():
+            _marker(canvas, point, sheet.between(2, 4), colour, kind=width)
 
 
 def _areas(sheet: Sheet, canvas: Canvas, colours: list[Colour], ink: Colour, origin: tuple[float, float]) -> None:
@@ -157,10 +167,21 @@ def _areas(sheet: Sheet, canvas: Canvas, colours: list[Colour], ink: Colour, ori
 
 def _points(sheet: Sheet, canvas: Canvas, colours: list[Colour], ink: Colour, origin: tuple[float, float]) -> None:
     for colour in colours:
-        radius, hollow = sheet.between(1, 5), sheet.chance(0.3)
+        radius, hollow, kind = sheet.between(1, 5), sheet.chance(0.3), sheet.whole(1, 3)
         for _ in range(sheet.whole(5, 40)):
-            at = sheet.point(0)
-            (ring(canvas, at, radius, colour, 1) if hollow else disc(canvas, at, radius, colour))
+            at = np.array(sheet.point(0))
+            ring(canvas, at, radius, colour, 1) if hollow else _marker(canvas, at, radius, colour, kind=kind)
+
+
+def _marker(canvas: Canvas, at: Points, radius: float, ink: Colour, *, kind: int) -> None:
+    """A disc, a square, or a cross."""
+    if kind == 1:
+        disc(canvas, at, radius, ink)
+    elif kind == 2:
+        rectangle(canvas, (*(at - radius).tolist(), *(at + radius).tolist()), ink, None, 1)
+    else:
+        for way in ((1, 1), (1, -1)):
+            line(canvas, np.stack([at - np.multiply(way, radius), at + np.multiply(way, radius)]), ink, 1)
 
 
 def _slices(sheet: Sheet, canvas: Canvas, colours: list[Colour], ink: Colour, origin: tuple[float, float]) -> None:

@@ -14,7 +14,7 @@ def flat_shapes(sheet: Sheet) -> Uint8:
     """Discs, boxes and polygons of flat colours, with or without outlines."""
     canvas = sheet.canvas(sheet.colour())
     outline = sheet.colour() if sheet.chance(0.4) else None
-    for _ in range(sheet.whole(2, 25)):
+    for _ in range(sheet.whole(4, 30)):
         shape(sheet, canvas, sheet.colour(), outline, sheet.whole(1, 4))
     return canvas.finish()
 
@@ -34,9 +34,11 @@ def comic(sheet: Sheet) -> Uint8:
 
 
 def screentone_comic(sheet: Sheet) -> Uint8:
-    """Black and white comics: outlines, black areas, and dots for the grays."""
+    """Black and white comics: outlines, black areas, dots for the grays, lines of speed."""
     canvas = sheet.canvas(WHITE, zoom=pick(sheet.rng, {1: 1.0, 3: 2.0}))
     width = sheet.between(1, 3)
+    if sheet.chance(0.4):
+        _speed(sheet, canvas)
     grays = [BLACK, WHITE, WHITE, *((value,) * 3 for value in (90, 150, 200))]
     for _ in range(sheet.whole(2, 6)):
         _blob(sheet, canvas, sheet.one_of(grays), BLACK, width)
@@ -45,8 +47,10 @@ def screentone_comic(sheet: Sheet) -> Uint8:
     _faces_and_balloons(sheet, canvas, width)
     drawn = canvas.finish()
     tone = drawn[..., 0].astype(np.float32) / 255
-    dots = screen(sheet, 1 - tone, np.pi / 4 if sheet.chance(0.7) else sheet.angle(), sheet.logarithmic(3, 9))
     is_gray = np.abs(tone - np.float32(0.55)) < 0.3
+    if sheet.chance(0.3):  # tones that run from light to dark
+        tone = 0.5 + sheet.across(sheet.between(0, np.pi)) / np.float32(sheet.side)
+    dots = screen(sheet, 1 - tone, np.pi / 4 if sheet.chance(0.7) else sheet.angle(), sheet.logarithmic(3, 9))
     return np.where(is_gray[..., None], sheet.paint(dots, BLACK, WHITE), drawn)
 
 
@@ -73,14 +77,14 @@ def gradient(sheet: Sheet) -> Uint8:
 
 
 def sprites(sheet: Sheet) -> Uint8:
-    """Pixel art: small symmetric figures and tiles in few colours, every pixel a square."""
+    """Pixel art: small figures and tiles in few flat colours, every pixel a square."""
     size = sheet.whole(1, 8)
     side = -(-sheet.side // size)
     world = np.full((side, side, 3), sheet.colour(), np.uint8)
     if sheet.chance(0.5):
-        ground = np.array(sheet.palette(3), np.uint8)[sheet.rng.integers(3, size=(8, 8))]
+        ground = np.array(sheet.palette(3), np.uint8)[sheet.rng.choice(3, size=(8, 8), p=[0.7, 0.2, 0.1])]
         world = np.tile(ground, (side // 8 + 1, side // 8 + 1, 1))[:side, :side]
-    for _ in range(sheet.whole(1, 1 + side // 5)):
+    for _ in range(sheet.whole(1, 2 + side // 8)):
         _put_figure(sheet, world)
     return world.repeat(size, axis=0).repeat(size, axis=1)[: sheet.side, : sheet.side]
 
@@ -154,14 +158,36 @@ def _faces_and_balloons(sheet: Sheet, canvas: Canvas, width: float) -> None:
 
 
 def _put_figure(sheet: Sheet, world: Uint8) -> None:
-    size = sheet.whole(5, 12)
-    half = sheet.rng.integers(-1, 4, size=(size, -(-size // 2)))
-    figure = np.concatenate([half, half[:, ::-1]], axis=1)[:, :size]
-    top, left = (sheet.whole(0, max(0, len(world) - size)) for _ in range(2))
+    """A symmetric figure of flat parts within a dark outline."""
+    size = sheet.whole(7, 20)
+    half = -(-size // 2)
+    y, x = np.mgrid[:size, :half]
+    coarse = sheet.rng.integers(1, 4, size=(5, 4))
+    colour = coarse[y * 5 // size, x * 4 // half]
+    edge = np.hypot((y - size / 2 + 0.5) / size, (half - x - 0.5) / size) + sheet.rng.uniform(0, 0.12, size)[:, None]
+    colour[edge > 0.4] = 4
+    colour[edge > 0.5] = -1
+    colour[sheet.rng.random(colour.shape) < 0.03] = 0
+    figure = np.concatenate([colour, colour[:, ::-1]], axis=1)[:, :size]
+    top, left = (sheet.whole(-size // 2, len(world) - size // 2) for _ in range(2))
+    top, left = max(top, 0), max(left, 0)
     window = world[top : top + size, left : left + size]
     figure = figure[: window.shape[0], : window.shape[1]]
-    colours = np.array(sheet.palette(4), np.uint8)
+    colours = np.array([*sheet.palette(4), BLACK], np.uint8)
     window[figure >= 0] = colours[figure[figure >= 0]]
+
+
+def _speed(sheet: Sheet, canvas: Canvas) -> None:
+    """Thin wedges that point at a place: speed and surprise in comics."""
+    centre, inner = np.array(sheet.point(0)), sheet.between(0.1, 0.5) * sheet.side
+    for turn in sheet.rng.uniform(0, 2 * np.pi, sheet.whole(20, 80)):
+        start = inner * sheet.between(1, 2)
+        tip, one, other = (
+            centre + np.array([np.cos(angle), np.sin(angle)]) * reach
+            for angle, reach in ((turn, start), (turn - 0.015, 2 * sheet.side), (turn + 0.015, 2 * sheet.side))
+        )
+        corners = np.stack([tip, one, other]) * canvas.zoom
+        canvas.draw.polygon(corners.reshape(-1).tolist(), fill=BLACK)
 
 
 def _icon(sheet: Sheet, canvas: Canvas, at: tuple[float, float], size: float, ink: Colour | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from enhance.training.chance import pick
@@ -56,18 +57,37 @@ def program(sheet: Sheet) -> Uint8:
 
 
 def headline(sheet: Sheet) -> Uint8:
-    """A few large letters, filled or outlined, on a flat ground or a gradient."""
+    """A few large letters, filled or outlined."""
     ink, paper = sheet.ink_and_paper()
     path, size = draw_font_file(sheet.rng), int(sheet.logarithmic(28, 1.2 * sheet.side))
     outline = sheet.whole(1, 4) if sheet.chance(0.3) else 0
-    lines = [(sheet.point(0.3), word) for word in draw_words(sheet.rng, sheet.whole(1, 4), path)]
+    x, top = sheet.between(-2 * size, 0.3 * sheet.side), sheet.between(-0.8 * size, 0.3 * sheet.side)
+    lines = [" ".join(draw_words(sheet.rng, 3, path)) for _ in range(sheet.side // size + 1)]
 
     def place(draw: ImageDraw.ImageDraw, zoom: int) -> None:
-        for (x, y), word in lines:
+        for index, line in enumerate(lines):
             draw.text(
-                ((x - sheet.side / 3) * zoom, (y - size / 2) * zoom), word, fill=0 if outline else 255,
+                (x * zoom, (top + 1.1 * index * size) * zoom), line, fill=0 if outline else 255,
                 font=load_font(path, size * zoom), stroke_width=outline * zoom, stroke_fill=255 if outline else 0,
             )  # fmt: skip
+
+    return sheet.paint(lettering(sheet, place), ink, paper)
+
+
+def ideographs(sheet: Sheet) -> Uint8:
+    """Columns and rows of signs of many strokes in squares, as East Asian text has; no real ones."""
+    ink, paper = sheet.ink_and_paper()
+    size = int(sheet.logarithmic(10, 40))
+    heavy = sheet.between(0.04, 0.11) * size
+    signs = [_strokes(sheet) for _ in range(12)]
+    left, top, leading = sheet.between(-size, 0), sheet.between(-size, 0), sheet.between(1.05, 1.6) * size
+
+    def place(draw: ImageDraw.ImageDraw, zoom: int) -> None:
+        for y in np.arange(top, sheet.side, leading):
+            for x in np.arange(left, sheet.side, 1.05 * size):
+                for stroke in sheet.one_of(signs):
+                    points = (stroke * size + (x, y)) * zoom
+                    draw.line(points.reshape(-1).tolist(), fill=255, width=max(1, round(heavy * zoom)))
 
     return sheet.paint(lettering(sheet, place), ink, paper)
 
@@ -122,18 +142,37 @@ def lettering(sheet: Sheet, place: Place, smoothing: str | None = None) -> Plane
 
 def _paragraphs(sheet: Sheet) -> Place:
     path, size = draw_font_file(sheet.rng), int(sheet.logarithmic(7, 34))
-    height = size * sheet.between(1.05, 1.7)
-    per_line = int(2.2 * sheet.side / size) // 4 + 3
-    start, indent = sheet.between(-height, 0.3 * sheet.side), sheet.between(-2 * sheet.side / 3, 0.3 * sheet.side)
-    count = int((sheet.side - start) / height) + 1
-    lines = [draw_words(sheet.rng, 0 if sheet.chance(0.12) else per_line, path) for _ in range(count)]
+    leading = sheet.between(1.05, 1.7)
+    head, head_size = draw_font_file(sheet.rng), int(size * sheet.between(1, 1.8))
+    y, indent = sheet.between(-size, 0.3 * sheet.side), sheet.between(-3 * size, 0.3 * sheet.side)
+    words = int((sheet.side - indent) / (3 * size)) + 1  # more than fit
+    lines: list[tuple[float, int, str, str]] = []
+    while y < sheet.side:
+        of_page, of_line = (head, head_size) if sheet.chance(0.07) else (path, size)
+        if not sheet.chance(0.1):
+            lines.append((y, of_line, of_page, " ".join(draw_words(sheet.rng, words, of_page))))
+        y += of_line * leading
 
     def place(draw: ImageDraw.ImageDraw, zoom: int) -> None:
-        font = load_font(path, size * zoom)
-        for index, line in enumerate(lines):
-            draw.text((indent * zoom, round(start + index * height) * zoom), " ".join(line), fill=255, font=font)
+        for top, height, font, text in lines:
+            draw.text((indent * zoom, round(top) * zoom), text, fill=255, font=load_font(font, height * zoom))
 
     return place
+
+
+def _strokes(sheet: Sheet) -> list[npt.NDArray[np.float64]]:
+    """A sign: lines across, down, and slanting within the unit square."""
+    grid = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+    strokes = []
+    for _ in range(sheet.whole(3, 9)):
+        start, end = sheet.rng.choice(grid, 2), sheet.rng.choice(grid, 2)
+        way = sheet.rng.random()
+        if way < 0.45:
+            end[1] = start[1]
+        elif way < 0.8:
+            end[0] = start[0]
+        strokes.append(np.stack([start, end]))
+    return strokes
 
 
 def _smoothing(sheet: Sheet) -> str:
