@@ -63,7 +63,7 @@ def draw_font_file(rng: Rng, *, monospaced: bool = False) -> str:
     return files[int(rng.integers(len(files)))]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def load_font(path: str, size: int) -> Font:
     """A font at a size in pixels."""
     if path == _PILLOW:

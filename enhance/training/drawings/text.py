@@ -1,23 +1,14 @@
-"""Text: pages, programs, headlines, captions; smooth, hard-edged, or smoothed for the stripes of a screen."""
+"""Text: pages, programs, signs of East Asia."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
-from enhance.training.chance import pick
 from enhance.training.drawings.fonts import draw_font_file, draw_words, load_font
-from enhance.training.drawings.sheet import Plane, Sheet, Uint8
-
-Place = Callable[[ImageDraw.ImageDraw, int], None]
-"""Draws white text on black, everything `zoom` times as large."""
-
-_STRIPES_OF_A_PIXEL = 3
-# FreeType's default filter against colour fringes.
-_FRINGE_FILTER = np.array([8, 77, 86, 77, 8], np.float32) / 256
+from enhance.training.drawings.lettering import Place, lettering
+from enhance.training.drawings.sheet import Colour, Sheet, Uint8
 
 
 def page(sheet: Sheet) -> Uint8:
@@ -56,24 +47,6 @@ def program(sheet: Sheet) -> Uint8:
     return sheet.blend(lettering(sheet, place), ink, paper)
 
 
-def headline(sheet: Sheet) -> Uint8:
-    """A few large letters, filled or outlined."""
-    ink, paper = sheet.ink_and_paper()
-    path, size = draw_font_file(sheet.rng), int(sheet.logarithmic(28, 1.2 * sheet.side))
-    outline = sheet.whole(1, 4) if sheet.chance(0.3) else 0
-    x, top = sheet.between(-2 * size, 0.3 * sheet.side), sheet.between(-0.8 * size, 0.3 * sheet.side)
-    lines = [" ".join(draw_words(sheet.rng, 3, path)) for _ in range(sheet.side // size + 1)]
-
-    def place(draw: ImageDraw.ImageDraw, zoom: int) -> None:
-        for index, line in enumerate(lines):
-            draw.text(
-                (x * zoom, (top + 1.1 * index * size) * zoom), line, fill=0 if outline else 255,
-                font=load_font(path, size * zoom), stroke_width=outline * zoom, stroke_fill=255 if outline else 0,
-            )  # fmt: skip
-
-    return sheet.paint(lettering(sheet, place), ink, paper)
-
-
 def ideographs(sheet: Sheet) -> Uint8:
     """Columns and rows of signs of many strokes in squares, as East Asian text has; no real ones."""
     ink, paper = sheet.ink_and_paper()
@@ -90,54 +63,6 @@ def ideographs(sheet: Sheet) -> Uint8:
                     draw.line(points.reshape(-1).tolist(), fill=255, width=max(1, round(heavy * zoom)))
 
     return sheet.paint(lettering(sheet, place), ink, paper)
-
-
-def caption(sheet: Sheet) -> Uint8:
-    """Text on a photo: subtitles, memes, dates, watermarks; with an outline, a box, or half transparent."""
-    picture = sheet.photo(sheet.side)
-    path, size = draw_font_file(sheet.rng), int(sheet.logarithmic(9, 60))
-    way = pick(sheet.rng, {"outline": 3, "plain": 2, "box": 2, "watermark": 1})
-    lines = [(sheet.point(0.1), " ".join(draw_words(sheet.rng, 3, path))) for _ in range(sheet.whole(1, 3))]
-    width = sheet.whole(1, max(1, size // 10)) if way == "outline" else 0
-    if way == "box":
-        picture = picture.copy()
-        top = sheet.whole(0, sheet.side - 8)
-        band = picture[top : top + sheet.whole(8, 60)]
-        band[:] = sheet.blend(np.full(band.shape[:2], sheet.between(0.5, 1), np.float32), sheet.colour(), band)
-
-    def write(stroke: int) -> Place:
-        def place(draw: ImageDraw.ImageDraw, zoom: int) -> None:
-            for (x, y), line in lines:
-                at = ((x - sheet.side / 3) * zoom, y * zoom)
-                draw.text(at, line, fill=255, font=load_font(path, size * zoom), stroke_width=stroke * zoom)
-
-        return place
-
-    smoothing = _smoothing(sheet)
-    ink = (255, 255, 255) if sheet.chance(0.5) else sheet.colour()
-    if width:
-        around = (0, 0, 0) if sum(ink) > 300 else (255, 255, 255)
-        picture = sheet.blend(lettering(sheet, write(width), smoothing), around, picture)
-    opacity = np.float32(sheet.between(0.2, 0.7) if way == "watermark" else 1)
-    return sheet.blend(lettering(sheet, write(0), smoothing) * opacity, ink, picture)
-
-
-def lettering(sheet: Sheet, place: Place, smoothing: str | None = None) -> Plane:
-    """Coverage by text, [side, side], or [side, side, 3] where it is smoothed for the stripes of a screen.
-
-    Args:
-        place: draws the text.
-        smoothing: "smooth", "aliased", "stripes", or "scaled" (printed large and reduced); default: one of these.
-    """
-    smoothing = smoothing or _smoothing(sheet)
-    zoom = _STRIPES_OF_A_PIXEL if smoothing == "stripes" else 2 if smoothing == "scaled" else 1
-    mask = Image.new("L", (sheet.side * zoom, sheet.side * zoom))
-    draw = ImageDraw.Draw(mask)
-    draw.fontmode = "1" if smoothing == "aliased" else "L"
-    place(draw, zoom)
-    if smoothing == "stripes":
-        return _on_stripes(mask.reduce((1, zoom)))
-    return np.asarray(mask.reduce(zoom) if zoom > 1 else mask, np.float32) / 255
 
 
 def _paragraphs(sheet: Sheet) -> Place:
@@ -175,18 +100,6 @@ def _strokes(sheet: Sheet) -> list[npt.NDArray[np.float64]]:
     return strokes
 
 
-def _smoothing(sheet: Sheet) -> str:
-    return pick(sheet.rng, {"smooth": 5, "aliased": 2.5, "stripes": 1.5, "scaled": 1})
-
-
-def _on_stripes(mask: Image.Image) -> Plane:
-    """Coverage [side, 3 side] of thirds of pixels, to [side, side, 3]: each third belongs to one colour."""
-    thirds = np.asarray(mask, np.float32) / 255
-    wide = np.pad(thirds, ((0, 0), (2, 2)))
-    filtered = sum(weight * wide[:, at : at + thirds.shape[1]] for at, weight in enumerate(_FRINGE_FILTER))
-    return np.asarray(filtered).reshape(len(thirds), -1, 3)
-
-
-def _readable(sheet: Sheet, bright: bool) -> tuple[int, int, int]:
+def _readable(sheet: Sheet, bright: bool) -> Colour:
     low, high = (120, 255) if bright else (0, 140)
     return sheet.whole(low, high), sheet.whole(low, high), sheet.whole(low, high)
