@@ -150,6 +150,8 @@ def _check(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
     if args.graphics_share + args.drawings > 1:
         raise UsageError("--graphics-share and --drawings are more than 1 together")
+    if args.codec == "vvc" and args.graphics:
+        raise UsageError("--graphics is for --codec jpeg")
     if _weighs_looks(args) and args.lpips is None:
         raise UsageError("a perceptual weight needs LPIPS weights", hint="pass --lpips FILE")
     if args.codec != "vvc" and (args.streams or args.pairs or args.squares is not None or args.cache):

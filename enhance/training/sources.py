@@ -36,8 +36,8 @@ class Shares:
         varied: photos with the noise, grain, darkness or sharpness of other cameras and programs.
     """
 
-    graphics: float = 0.10
-    drawings: float = 0.12
+    graphics: float = 0.08
+    drawings: float = 0.15
     neutral: float = 0.07
     varied: float = 0.25
 
