@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from enhance.codecs.base import decode
-from enhance.codecs.jpeg_rate import JpegRate
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import decode
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
-from enhance.metadata import carry_over, orient, read_orientation
-from enhance.reconstruction import to_dtype
-from enhance.writer import OutputFormat, check_depth, encode_image
+from enhance.inference.reconstruction import to_dtype
+from enhance.metadata.carry_over import carry_over, orient, read_orientation
+from enhance.output.writer import OutputFormat, check_depth, encode_image
 
 Restore = Callable[[Sequence[EnhancedImage]], Any]
 
@@ -68,7 +68,7 @@ def open_source(
 
     Raises:
         UsageError: the source is of no known kind, or does not tell its rate.
-        DecodeError, UnsupportedImageError: see `codecs.base.decode`.
+        DecodeError, UnsupportedImageError: see `codecs.registry.decode`.
     """
     told = _Told(quality, qp)
     if isinstance(source, Image.Image):
@@ -110,7 +110,7 @@ def to_pil(image: EnhancedImage, *, upright: bool = False) -> Image.Image:
 def jpeg_rate(quality: int, is_gray: bool) -> JpegRate:
     """The rate of IJG's tables; gray pictures have no chroma table. Raises UsageError outside 1-100."""
     rate = JpegRate.from_quality(quality)
-    return JpegRate(rate.quality, rate.luma, rate.luma) if is_gray else rate
+    return JpegRate(rate.quality, rate.luma, rate.luma, subsampling=(1, 1), space="gray") if is_gray else rate
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,14 @@ def _pil_rate(image: Image.Image) -> JpegRate | None:
     luma, *chroma = (np.asarray(tables[number]).reshape(8, 8) for number in numbers)
     # libjpeg codes RGB and CMYK with the luma table alone.
     plain = image.info.get("adobe_transform") == 0 and len(set(numbers)) == 1
-    return JpegRate.from_tables(luma, chroma[0] if chroma and image.mode != "L" and not plain else None)
+    sampling = [(horizontal, vertical) for _, horizontal, vertical, _ in layers[:2]]
+    subsampling = tuple(max(a // b, 1) for a, b in zip(*sampling)) if len(sampling) == 2 else None
+    return JpegRate.from_tables(
+        luma,
+        chroma[0] if chroma and image.mode != "L" and not plain else None,
+        subsampling=subsampling,
+        space="rgb" if plain and chroma else None,
+    )
 
 
 def _pil_metadata(image: Image.Image, keeps_profile: bool) -> Metadata:

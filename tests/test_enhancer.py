@@ -18,15 +18,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from enhance import residual, runtime, tiled_denoiser
-from enhance.codecs.base import decode
-from enhance.codecs.jpeg_rate import JpegRate
-from enhance.codecs.vvc_rate import VvcRate
+from enhance import runtime
+from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import decode
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.noise import NoiseField
 from enhance.diffusion.schedule import alpha_bar
 from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, DeviceError, UsageError, WeightsError
 from enhance.images import DecodedImage, Pixels
+from enhance.inference import residual, tiled_denoiser
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 
@@ -378,8 +379,8 @@ class _Wrapped(torch.nn.Module):
         self.inner = inner
         self.stride, self.receptive_radius = inner.stride, inner.receptive_radius
 
-    def forward(self, r_t: torch.Tensor, base: torch.Tensor, t: torch.Tensor, rate: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.inner(r_t, base, t, rate)
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.inner(*inputs)
         return result
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from enhance.enhancer import Enhancer
 from enhance.errors import UsageError
-from enhance.evaluation.catalog import KINDS, USUAL, Metrics, choose
 from enhance.evaluation.evaluate import Plan
-from enhance.evaluation.measuring import BASELINE
-from enhance.evaluation.originals import find_originals
-from enhance.evaluation.peers import Peer
-from enhance.evaluation.protocol import JpegProtocol, Protocol, VvcProtocol
-from enhance.evaluation.settings import KNOB_TYPES, combine, parse, parse_switch
+from enhance.evaluation.measuring.measurement import BASELINE
+from enhance.evaluation.measuring.originals import find_originals
+from enhance.evaluation.measuring.peers import Peer
+from enhance.evaluation.measuring.protocol import JpegProtocol, Protocol, VvcProtocol
+from enhance.evaluation.measuring.settings import KNOB_TYPES, combine, parse, parse_switch
+from enhance.evaluation.metrics.catalog import KINDS, USUAL, Metrics, choose
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import load_checkpoint
 
@@ -66,7 +66,7 @@ def _protocols(args: argparse.Namespace) -> list[Protocol]:
 
 def _settings(args: argparse.Namespace) -> dict[str, Knobs]:
     choices = {name: getattr(args, name) or [] for name in ("mode", *KNOB_TYPES)}
-    choices["consistent"] = parse_switch(args.consistent or [])
+    choices |= {name: parse_switch(getattr(args, name) or []) for name in ("consistent", "guard")}
     # Settings by name stand alone, unless knobs ask for combinations, too.
     settings = combine(choices) if any(choices.values()) or not args.setting else {}
     for text in args.setting:

@@ -15,9 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 
+from enhance.codecs.conditioning import fits, layout
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
 from enhance.knobs import SamplingDefaults
+from enhance.models.trust_tables import TrustTables
 from enhance.models.unet import Denoiser, UNetConfig
 
 FORMAT = "enhance-1"
@@ -33,6 +35,7 @@ class Checkpoint:
         threshold: τ(q), limit of the predicted residual in units of s(q).
         codec: the base codec it was trained for ("jpeg", "vvc").
         sampling: the sampler's settings for this model.
+        trust: how far it is to be believed at which rate.
         training: how it was trained (data, steps, crops, minutes, command, revision), plain JSON values.
         name: file name without suffix.
         sha256: hash of the file, hexadecimal; empty for a model that never was in a file.
@@ -43,6 +46,7 @@ class Checkpoint:
     threshold: RateTable
     codec: str = "jpeg"
     sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
+    trust: TrustTables = field(default_factory=TrustTables)
     training: dict[str, Any] = field(default_factory=dict)
     name: str = "unnamed"
     sha256: str = ""
@@ -62,11 +66,13 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str], *, hal
     }
     description = {
         "network": checkpoint.denoiser.config.to_dict(),
+        "conditioning": layout(checkpoint.denoiser.config.conditioning_size),
         "schedule": "cosine",
         "codec": checkpoint.codec,
         "residual_scale": checkpoint.residual_scale.to_dict(),
         "threshold": checkpoint.threshold.to_dict(),
         "sampling": asdict(checkpoint.sampling),
+        "trust": checkpoint.trust.to_dict(),
         "training": checkpoint.training,
     }
     blob = serialise(tensors, metadata={"format": FORMAT, "enhance": json.dumps(description)})
@@ -108,6 +114,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         WeightsError: the file is missing, damaged, or does not fit this version's network.
     """
     description = read_description(path)
+    if not fits(description.get("conditioning", {})):  # the first models did not name the parts
+        raise WeightsError("the network is told of a picture what this version does not know", source=str(path))
     try:
         denoiser = Denoiser(UNetConfig.from_dict(description["network"]))
         denoiser.load_state_dict({key: value.float() for key, value in load_file(path).items()})
@@ -117,6 +125,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             threshold=RateTable.from_dict(description["threshold"]),
             codec=description["codec"],
             sampling=SamplingDefaults(**description["sampling"]),
+            trust=TrustTables.from_dict(description["trust"]) if "trust" in description else TrustTables(),
             training=description["training"],
             name=Path(path).stem,
             sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest(),

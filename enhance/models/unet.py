@@ -12,16 +12,17 @@ No operation looks at the whole picture (no attention, no normalisation over spa
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from enhance.codecs import conditioning as layout
 from enhance.diffusion.schedule import alpha_bar_tensor
 from enhance.errors import WeightsError
-from enhance.models.bands import LARGE, largest_window, predict_in_bands
+from enhance.inference.bands import LARGE, largest_window, predict_in_bands
 
 # Bytes for a channel of the finest level at one pixel: while a window is worked on, and of what is kept whole between
 # bands. Measured as peak resident memory on 1, 2 and 4 megapixels, and rounded up.
@@ -33,20 +34,22 @@ class UNetConfig:
     """Shape of the network.
 
     Attributes:
-        conditioning_size: length of the rate's vector (128 for JPEG's quantisation tables).
+        conditioning_size: how many values of `Rate.conditioning()` it reads, from the first on.
         widths: channels at 1/2, 1/4, 1/8, ... of the resolution; multiples of 32 suit the matrix units.
         encoder_blocks: residual blocks per level, the coarsest level excluded.
         middle_blocks: residual blocks at the coarsest level.
         decoder_blocks: residual blocks per level on the way up, finest first.
         embedding: width of the FiLM embedding.
+        position: whether it knows a position between the posterior mean and the best looks.
     """
 
-    conditioning_size: int = 128
+    conditioning_size: int = layout.SIZE
     widths: tuple[int, ...] = (64, 96, 160, 256)
     encoder_blocks: tuple[int, ...] = (2, 2, 2)
     middle_blocks: int = 2
     decoder_blocks: tuple[int, ...] = (2, 2, 2)
     embedding: int = 256
+    position: bool = True
 
     def __post_init__(self) -> None:
         if not len(self.encoder_blocks) == len(self.decoder_blocks) == len(self.widths) - 1:
@@ -72,10 +75,13 @@ class UNetConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> UNetConfig:
-        """Inverse of `to_dict`, also after a round trip through JSON. Raises WeightsError on unknown keys."""
+        """Inverse of `to_dict`, also after a round trip through JSON. Raises WeightsError on unknown keys.
+
+        The first models were described without a position, and had none.
+        """
         try:
             arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-            return cls(**arguments)
+            return cls(**{"position": False, **arguments})
         except TypeError as error:
             raise WeightsError(f"the network's description does not fit this version: {error}") from error
 
@@ -135,6 +141,9 @@ class UNet(nn.Module):
             nn.Linear(config.conditioning_size, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
         self.time_mlp = nn.Linear(2 * _TIME_FREQUENCIES, embedding)
+        if config.position:
+            self.position_mlp = nn.Linear(_POSITION_FREQUENCIES, embedding, bias=False)
+            nn.init.zeros_(self.position_mlp.weight)
         self.first = nn.Conv2d(24, widths[0], 3, padding=1)
         # The position inside a minimum coded unit matters (block edges), and 4:2:0's repeats every 16 pixels.
         self.phase = nn.Parameter(torch.zeros(1, widths[0], config.stride // 2, config.stride // 2))
@@ -151,9 +160,11 @@ class UNet(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
-    def forward(self, noisy: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
-        """noisy, base: [B, 3, H, W]; t: [B]; conditioning: [B, F]. Returns [B, 3, H, W]."""
-        embedding = self.embed(t, conditioning)
+    def forward(
+        self, noisy: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+    ) -> Tensor:
+        """noisy, base: [B, 3, H, W]; t, position: [B]; conditioning: [B, F]. Returns [B, 3, H, W]."""
+        embedding = self.embed(t, conditioning, position)
         x = self.enter(noisy, base)
         skips = []
         for blocks, down in zip(self.encoder, self.down):
@@ -170,10 +181,15 @@ class UNet(nn.Module):
         """Rows and columns at half the resolution after which `phase` repeats."""
         return self.config.stride // 2
 
-    def embed(self, t: Tensor, conditioning: Tensor) -> Tensor:
-        """t: [B]; conditioning: [B, F]. Returns [B, E]."""
-        embedded: Tensor = F.silu(self.rate_mlp(conditioning) + self.time_mlp(_time_features(t)))
-        return embedded
+    def embed(self, t: Tensor, conditioning: Tensor, position: Tensor | None = None) -> Tensor:
+        """t, position: [B]; conditioning: [B, F], what is missing of it taken as zeros. Returns [B, E]."""
+        known = F.pad(conditioning, (0, self.config.conditioning_size - conditioning.shape[1]))  # or cut
+        embedded: Tensor = self.rate_mlp(known) + self.time_mlp(_time_features(t))
+        if position is not None:
+            if not self.config.position:
+                raise WeightsError("this model knows no position between the mean and looks")
+            embedded = embedded + self.position_mlp(_position_features(position))
+        return F.silu(embedded)
 
     def enter(self, noisy: Tensor, base: Tensor) -> Tensor:
         """noisy, base: [B, 3, H, W]. Returns [B, C, H/2, W/2]."""
@@ -195,7 +211,8 @@ class Denoiser(nn.Module):
         r̂0 = √ᾱ_t r_t + √(1-ᾱ_t) F(√ᾱ_t r_t, x̃, t, q)
 
     Unlike theirs, F's input is the skip √ᾱ_t r_t, the best linear guess of r0, and not r_t of unit variance.
-    At t = 1 (ᾱ = 0) r_t drops out: the prediction is the posterior mean E[r0 | x̃] and needs no noise.
+    At t = 1 (ᾱ = 0) r_t drops out: the prediction is the posterior mean E[r0 | x̃] and needs no noise, or, at a
+    position above 0, one that gives up some of its exactness for looks.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -226,31 +243,57 @@ class Denoiser(nn.Module):
         """Halo in pixels with which a tile's core equals the whole image's prediction."""
         return self.config.receptive_radius
 
-    def forward(self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+    def widened(self) -> Denoiser:
+        """A copy that reads all that a rate tells, and a position; it predicts what this one predicts.
+
+        The weights of what is new begin at zero.
+        """
+        size = max(layout.SIZE, self.config.conditioning_size)
+        wider = Denoiser(replace(self.config, conditioning_size=size, position=True))
+        state = self.state_dict()
+        first = "network.rate_mlp.0.weight"
+        state[first] = F.pad(state[first], (0, size - self.config.conditioning_size))
+        wider.load_state_dict({**wider.state_dict(), **state})
+        return wider.train(self.training)
+
+    def forward(
+        self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+    ) -> Tensor:
         """Predicts r0.
 
         Args:
             r_t: [B, 3, H, W], noisy normalised residual; H and W multiples of `stride`.
             base: [B, 3, H, W], decoded image, RGB in [-1, 1].
             t: [B], noise level, 0 (clean) to 1 (pure noise).
-            conditioning: [B, F], `Rate.conditioning()`.
+            conditioning: [B, F], `Rate.conditioning()`; of any length, the same parts come first in all.
+            position: [B], from 0, the posterior mean, to 1, the best looks; means something at t = 1 only.
 
         Returns:
             [B, 3, H, W] in the dtype of `r_t`; not limited to the threshold.
+
+        Raises:
+            WeightsError: there is a position, and the network knows none.
         """
         alpha_bar = alpha_bar_tensor(t)[:, None, None, None].to(r_t.dtype)
         signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         if base.shape[2] * base.shape[3] > LARGE and not torch.is_grad_enabled():
-            prediction = predict_in_bands(self.network, r_t, base, t, conditioning, signal=signal)
+            prediction = predict_in_bands(self.network, r_t, base, t, conditioning, position, signal=signal)
             return prediction.to(r_t.dtype).mul_(noise).addcmul_(signal, r_t)
         scaled = signal * r_t
-        return scaled + noise * self.network(scaled, base, t, conditioning).to(r_t.dtype)
+        return scaled + noise * self.network(scaled, base, t, conditioning, position).to(r_t.dtype)
 
 
 _TIME_FREQUENCIES = 16
+_POSITION_FREQUENCIES = 8
 
 
 def _time_features(t: Tensor) -> Tensor:
     """Sines and cosines of t at half-integer multiples of π: [B] -> [B, 32]."""
     angles = t[:, None] * (math.pi / 2) * torch.arange(1, _TIME_FREQUENCIES + 1, device=t.device, dtype=t.dtype)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def _position_features(position: Tensor) -> Tensor:
+    """Sines at half-integer multiples of π, all zero at 0, so that position 0 is no position: [B] -> [B, 8]."""
+    multiples = torch.arange(1, _POSITION_FREQUENCIES + 1, device=position.device, dtype=position.dtype)
+    return (position[:, None] * (math.pi / 2) * multiples).sin()

@@ -89,7 +89,7 @@ class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
             coded = self.draw(rng)
-            rate = coded.coding.rate
+            rate = coded.rate
             yield to_tensor(coded.original), to_tensor(coded.decoded), torch.from_numpy(rate.conditioning()), rate.level
 
     def draw(self, rng: np.random.Generator) -> CodedCrop:

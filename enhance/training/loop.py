@@ -25,7 +25,7 @@ from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.unet import Denoiser
 from enhance.training.crops import Batch
 from enhance.training.interrupt import deferred_interrupt
-from enhance.training.loss import Distance, Objective, Pairs, noisy_residual, objective_loss
+from enhance.training.loss import Looks, Objective, Pairs, noisy_residual, objective_loss
 from enhance.training.muon import make_optimizers
 from enhance.training.validation import Validation
 
@@ -84,7 +84,7 @@ class Trainer:
         sampling: the sampler's settings to store with the weights.
         device: "cpu" or a CUDA device; both compute in bfloat16 autocast with channels-last.
         compile: pass the network through torch.compile (worth it on CUDA).
-        distance: perceptual distance, for objectives that weigh it.
+        distance: perceptual distance, for crops that are trained for looks.
         description: what the shipped checkpoint says of its training.
     """
 
@@ -99,7 +99,7 @@ class Trainer:
         sampling: SamplingDefaults | None = None,
         device: torch.device | None = None,
         compile: bool = False,
-        distance: Distance | None = None,
+        distance: Looks | None = None,
         description: dict[str, Any] | None = None,
     ) -> None:
         self.device = device or torch.device("cpu")
@@ -116,6 +116,7 @@ class Trainer:
         self.forward: nn.Module = torch.compile(self.denoiser) if compile else self.denoiser  # type: ignore[assignment]
         self.optimizers = make_optimizers(self.denoiser, config.lr, config.weight_decay)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
+        self.views = torch.Generator().manual_seed(config.seed)
         self.progress = Progress()
         self.description = description or {}
 
@@ -125,12 +126,12 @@ class Trainer:
         """One optimiser step. Returns the loss."""
         pairs = self._to_device(batch)
         objective = self.config.objective
-        t = objective.draw_times(len(pairs.base), self.generator)
-        noise = torch.randn(pairs.base.shape, generator=self.generator, device=self.device)
-        r_t = noisy_residual(pairs, t, noise, objective.direct(len(t)))
+        count = len(pairs.base)
+        questions = objective.ask(count, self.generator)
+        r_t = noisy_residual(pairs, questions.t, objective.kinds(count)[1], self.generator)
         with torch.autocast(self.device.type, torch.bfloat16):
-            prediction = self.forward(r_t, pairs.base, t, pairs.conditioning)
-        loss = objective_loss(prediction.float(), pairs, t, objective, self.distance)
+            prediction = self.forward(r_t, pairs.base, questions.t, pairs.conditioning, questions.position)
+        loss = objective_loss(prediction.float(), pairs, questions, objective, self.distance, self.views)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -143,7 +144,7 @@ class Trainer:
         else:
             logger.warning("step %d has no finite gradient and is left out", self.progress.step)
         self.progress.step += 1
-        self.progress.crops += len(t)
+        self.progress.crops += count
         self._update_average()
         return loss.item()
 
@@ -245,6 +246,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "generator": self.generator.get_state(),
+            "views": self.views.get_state(),
             "progress": asdict(self.progress),
             "residual_scale": self.residual_scale.to_dict(),
             "threshold": self.threshold.to_dict(),
@@ -268,6 +270,7 @@ class Trainer:
                 optimizer.load_state_dict(values)
             self.progress = Progress(**state["progress"])
             self._resume_noise(state["generator"].cpu())
+            self.views.set_state(state["views"].cpu())
             self.residual_scale = RateTable.from_dict(state["residual_scale"])
             self.threshold = RateTable.from_dict(state["threshold"])
         except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:

@@ -40,7 +40,7 @@ class Material:
 
 
 def prepare_jpeg(args: argparse.Namespace) -> Material:
-    """Pictures in memory and drawings, coded crop by crop. Options as `training.cli` declares; raises EnhanceError."""
+    """Pictures in memory and drawings, coded crop by crop. Options as `cli.train` declares; raises EnhanceError."""
     workers = max(args.workers, torch.get_num_threads())
     images = load_images(find_images(args.images), smallest=args.crop, workers=workers)
     graphics = load_images(find_images(args.graphics), smallest=args.crop, workers=workers) if args.graphics else []
@@ -61,7 +61,7 @@ def prepare_jpeg(args: argparse.Namespace) -> Material:
 
 
 def prepare_vvc(args: argparse.Namespace) -> Material:
-    """Pairs that were coded and decoded once. Options as `training.cli` declares them; raises EnhanceError."""
+    """Pairs that were coded and decoded once. Options as `cli.train` declares them; raises EnhanceError."""
     workers = max(args.workers, torch.get_num_threads())
     cache = args.cache or args.output / "pairs"
     photos = find_images(args.images)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from enhance.codecs.conditioning import PARTS
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
 from enhance.knobs import SamplingDefaults
@@ -40,6 +41,17 @@ def test_round_trip(tmp_path: Path, half: bool, tolerance: float) -> None:
     assert loaded.name == "jpeg"
     assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert not any(parameter.requires_grad for parameter in loaded.denoiser.parameters())
+
+
+def test_what_the_network_is_told_is_named_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(make_checkpoint(), path)
+    assert list(read_description(path)["conditioning"].items()) == list(PARTS.items())
+    later = {"luma": 64, "chroma": 64, "weather": 2}
+    monkeypatch.setattr("enhance.models.checkpoint.layout", lambda size: later)
+    save_checkpoint(make_checkpoint(), path)
+    with pytest.raises(WeightsError, match="told"):
+        load_checkpoint(path)
 
 
 def test_half_precision_halves_the_file(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from enhance.codecs.conditioning import SIZE
 from enhance.diffusion.schedule import alpha_bar
 from enhance.errors import WeightsError
 from enhance.models.unet import Denoiser, UNetConfig
@@ -91,6 +94,46 @@ def test_images_of_a_batch_do_not_meet() -> None:
         assert torch.allclose(alone, together[one], rtol=1e-4, atol=1e-3)
 
 
+def test_a_vector_of_any_length_is_read_from_its_beginning() -> None:
+    r_t, base, _ = inputs()
+    t, vector = torch.tensor([0.5]), torch.randn(1, SIZE, generator=torch.Generator().manual_seed(2))
+    short = random_denoiser(replace(TINY, conditioning_size=128))
+    assert torch.equal(short(r_t, base, t, vector), short(r_t, base, t, vector[:, :128]))
+    whole = random_denoiser()
+    told_less = torch.cat([vector[:, :128], torch.zeros(1, SIZE - 128)], dim=1)
+    assert torch.equal(whole(r_t, base, t, vector[:, :128]), whole(r_t, base, t, told_less))
+    assert not torch.allclose(whole(r_t, base, t, vector), whole(r_t, base, t, told_less))
+
+
+def test_a_widened_network_predicts_the_same_until_it_has_learned() -> None:
+    r_t, base, _ = inputs()
+    t, vector = torch.tensor([0.5]), torch.randn(1, SIZE, generator=torch.Generator().manual_seed(2))
+    short = random_denoiser(replace(TINY, conditioning_size=128, position=False))
+    wide = short.widened()
+    assert (wide.config.conditioning_size, wide.config.position) == (SIZE, True)
+    expected = short(r_t, base, t, vector)
+    predicted = wide(r_t, base, t, vector, torch.tensor([0.7]))
+    assert torch.allclose(predicted, expected, atol=1e-6 * float(expected.detach().abs().max()))
+    predicted.square().mean().backward()
+    parameters = dict(wide.network.named_parameters())
+    for name in ("rate_mlp.0.weight", "position_mlp.weight"):
+        gradient = parameters[name].grad
+        assert gradient is not None and gradient[:, -1].any(), "what is new can be learned"
+    again = wide.widened()
+    assert torch.equal(again(r_t, base, t, vector), wide(r_t, base, t, vector))
+
+
+def test_position_zero_is_none_and_any_other_is_not() -> None:
+    r_t, base, conditioning = inputs()
+    denoiser, t = random_denoiser(), torch.ones(1)
+    mean = denoiser(r_t, base, t, conditioning)
+    assert torch.equal(denoiser(r_t, base, t, conditioning, torch.zeros(1)), mean)
+    assert (denoiser(r_t, base, t, conditioning, torch.tensor([0.1])) - mean).abs().max() > 1e-4
+    without = random_denoiser(replace(TINY, position=False))
+    with pytest.raises(WeightsError, match="position"):
+        without(r_t, base, t, conditioning, torch.ones(1))
+
+
 def farthest_dependence(config: UNetConfig, axis: int) -> int:
     """Largest distance along one axis between an output pixel and an input pixel of which its gradient is not zero."""
     denoiser = random_denoiser(config).double()
@@ -149,6 +192,7 @@ def test_the_default_network_keeps_to_its_budget() -> None:
 
 
 def test_a_description_survives_and_nonsense_is_refused() -> None:
+    assert not UNetConfig.from_dict({"conditioning_size": 128}).position, "the first models knew none"
     assert UNetConfig.from_dict({k: list(v) if isinstance(v, tuple) else v for k, v in TINY.to_dict().items()}) == TINY
     with pytest.raises(WeightsError, match="version"):
         UNetConfig.from_dict({"depth": 3})

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from skimage import data
 
+from enhance.codecs.conditioning import SIZE
 from enhance.errors import DecodeError, UsageError
 from enhance.training.crops import RandomCrops, batches, find_images, load_image, load_images
 from enhance.training.degradation import JpegDegradation
@@ -26,7 +27,7 @@ def test_a_batch_has_the_promised_shapes() -> None:
     original, base, conditioning, level = next(batches(crops(), 4, workers=0, pin=False))
     assert original.shape == base.shape == (4, 3, 32, 32)
     assert original.dtype == base.dtype == torch.uint8
-    assert conditioning.shape == (4, 128) and conditioning.dtype == torch.float32
+    assert conditioning.shape == (4, SIZE) and conditioning.dtype == torch.float32
     assert level.shape == (4,) and bool(((level >= 1) & (level <= 100)).all())
 
 

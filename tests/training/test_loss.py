@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from enhance.diffusion.schedule import alpha_bar
-from enhance.training.loss import SMALLEST_T, Objective, Pairs, noisy_residual, objective_loss
+from enhance.training.loss import SMALLEST_T, Objective, Pairs, Questions, noisy_residual, objective_loss
+
+MEANS = Objective(looks_share=0, posterior_share=0)
 
 
 def pairs(batch: int = 4, scale: float = 0.1) -> Pairs:
@@ -17,56 +19,45 @@ def pairs(batch: int = 4, scale: float = 0.1) -> Pairs:
     return Pairs(base, residual, torch.zeros(batch, 128), torch.full((batch, 1, 1, 1), scale))
 
 
-def test_times_hold_the_share_at_pure_noise() -> None:
-    t = Objective(fidelity_share=0.75).draw_times(4000, torch.Generator().manual_seed(0))
-    assert (t == 1).float().mean().item() == 0.75
-    rest = t[t < 1]
-    assert rest.min() >= SMALLEST_T
-    assert rest.mean().item() == pytest.approx((1 + SMALLEST_T) / 2, abs=0.03)
+def asked(t: list[float], position: list[float] | None = None) -> Questions:
+    return Questions(torch.tensor(t), torch.tensor(position or [0.0] * len(t)))
 
 
-def test_forward_process_keeps_unit_variance() -> None:
+def test_a_batch_holds_every_kind_in_its_share() -> None:
+    t, position = Objective(looks_share=0.25, posterior_share=0.15).ask(4000, torch.Generator().manual_seed(0))
+    means, looks, posterior = slice(0, 2400), slice(2400, 3400), slice(3400, 4000)
+    assert bool((t[: looks.stop] == 1).all()), "neither means nor looks see noise"
+    assert bool((position[means] == 0).all()) and bool((position[posterior] == 0).all())
+    assert position[looks].min() > 0 and position[looks].max() == pytest.approx(1, abs=0.01)
+    assert position[looks].mean().item() == pytest.approx(0.5, abs=0.05)
+    assert t[posterior].min() >= SMALLEST_T and t[posterior].max() < 1
+    assert t[posterior].mean().item() == pytest.approx((1 + SMALLEST_T) / 2, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("batch", "looks", "posterior"), [(16, (10, 13), (13, 16)), (4, (2, 3), (3, 4)), (1, (1, 1), (1, 1))]
+)
+def test_small_batches_are_shared_by_rounding(batch: int, looks: tuple[int, int], posterior: tuple[int, int]) -> None:
+    assert Objective().kinds(batch) == (slice(*looks), slice(*posterior))
+
+
+def test_forward_process_keeps_unit_variance_and_leaves_the_others_without_noise() -> None:
     many = pairs(64)
     for level in (0.1, 0.5, 1.0):
-        t = torch.full((64,), level)
-        noise = torch.randn(many.base.shape, generator=torch.Generator().manual_seed(3))
-        r_t = noisy_residual(many, t, noise)
-        assert r_t.var().item() == pytest.approx(1, rel=0.02)
-        correlation = (r_t * many.residual).mean().item()
+        r_t = noisy_residual(many, torch.full((64,), level), slice(8, 64), torch.Generator().manual_seed(3))
+        assert not r_t[:8].any()
+        assert r_t[8:].var().item() == pytest.approx(1, rel=0.02)
+        correlation = (r_t * many.residual)[8:].mean().item()
         assert correlation == pytest.approx(math.sqrt(alpha_bar(level)), abs=0.01)
 
 
-def test_the_last_crops_are_predicted_from_noise_alone_at_high_levels() -> None:
-    objective = Objective(fidelity_share=0.5, direct_share=0.6, direct_start=0.8)
-    assert [objective.direct(batch) for batch in (2, 4, 10, 1000)] == [1, 1, 3, 300]
-    t = objective.draw_times(1000, torch.Generator().manual_seed(0))
-    assert bool((t[:500] == 1).all())
-    assert t[500:700].min() < 0.1
-    assert t[700:].min() == pytest.approx(0.8, abs=0.01)
-    assert t[700:].mean().item() == pytest.approx(0.9, abs=0.01)
-
-    batch, levels = pairs(4), torch.tensor([1.0, 1.0, 0.5, 0.9])
-    noise = torch.randn(batch.base.shape, generator=torch.Generator().manual_seed(3))
-    plain, direct = noisy_residual(batch, levels, noise), noisy_residual(batch, levels, noise, 1)
-    assert torch.equal(plain[:3], direct[:3])
-    assert torch.allclose(direct[3], math.sqrt(1 - alpha_bar(0.9)) * noise[3])
-
-
-def test_the_perceptual_factor_of_direct_crops_grows_from_zero() -> None:
-    objective = Objective(
-        fidelity_share=0.4, direct_share=2 / 3, direct_start=0.8, direct_weight=3, perceptual_weight=0.5
-    )
-    weights = objective.perceptual_weights(torch.tensor([1.0, 1.0, 0.3, 0.95, 0.8]))
-    assert weights.tolist() == pytest.approx([0, 0, 0.5, 0.75, 3])
-    assert Objective().perceptual_weights(torch.tensor([1.0, 0.5])).tolist() == [0, 0]
-
-
 def test_error_is_that_of_the_network_and_zero_for_the_truth() -> None:
-    batch, t = pairs(), torch.tensor([1.0, 1.0, 0.5, 0.2])
-    assert objective_loss(batch.residual, batch, t, Objective()).item() == 0
+    batch, levels = pairs(), [1.0, 1.0, 0.5, 0.2]
+    assert objective_loss(batch.residual, batch, asked(levels), MEANS).item() == 0
     # With a large floor the weights are all 1/balance, and what is left is the error of F: that of r̂0 over 1 - ᾱ.
-    loss = 1e6 * objective_loss(torch.zeros_like(batch.residual), batch, t, Objective(balance=1e6))
-    errors = batch.residual.square().mean(dim=(1, 2, 3)) / torch.tensor([1 - alpha_bar(level) for level in t.tolist()])
+    flat = Objective(balance=1e6)
+    loss = 1e6 * objective_loss(torch.zeros_like(batch.residual), batch, asked(levels), flat)
+    errors = batch.residual.square().mean(dim=(1, 2, 3)) / torch.tensor([1 - alpha_bar(level) for level in levels])
     assert loss.item() == pytest.approx(errors.mean().item(), rel=1e-3)
 
 
@@ -75,26 +66,31 @@ def test_balance_turns_the_slope_into_that_of_a_logarithm() -> None:
     batch = pairs(2)
     prediction = batch.residual + torch.tensor([0.1, 0.4])[:, None, None, None]
     prediction.requires_grad_(True)
-    objective_loss(prediction, batch, torch.ones(2), Objective(balance=0.0)).backward()
+    objective_loss(prediction, batch, asked([1.0, 1.0]), Objective(balance=0.0)).backward()
     error = (prediction - batch.residual).detach().square().mean(dim=(1, 2, 3))
     assert prediction.grad is not None
     expected = 2 * (prediction - batch.residual) / (prediction[0].numel() * 2 * error[:, None, None, None])
     assert torch.allclose(prediction.grad, expected.detach(), rtol=1e-4)
 
 
-def test_perceptual_distance_touches_only_what_is_sampled() -> None:
-    batch, t = pairs(), torch.tensor([1.0, 1.0, 0.5, 0.2])
+def test_looks_weigh_by_their_position_and_nothing_else_has_any() -> None:
+    batch, questions = pairs(), asked([1.0, 1.0, 1.0, 0.2], [0, 0.5, 0.25, 0])
     seen = []
 
-    def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    def distance(a: torch.Tensor, b: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         seen.append((a, b))
         return (a - b).abs().mean(dim=(1, 2, 3))
 
     prediction = -0.5 * batch.residual
-    plain = objective_loss(prediction, batch, t, Objective())
-    weighted = objective_loss(prediction, batch, t, Objective(perceptual_weight=2.0), distance)
+    objective = Objective(looks_share=0.5, posterior_share=0.25, looks_weight=4.0)
+    plain = objective_loss(prediction, batch, questions, objective)
+    weighted = objective_loss(prediction, batch, questions, objective, distance)
     ((enhanced, original),) = seen
-    assert torch.allclose(enhanced, batch.base[2:] - 0.05 * batch.residual[2:])
-    assert torch.allclose(original, batch.base[2:] + 0.1 * batch.residual[2:])
-    expected = 2.0 * (0.15 * batch.residual[2:]).abs().mean(dim=(1, 2, 3)).sum() / 4
+    assert torch.allclose(enhanced, batch.base[1:3] - 0.05 * batch.residual[1:3])
+    assert torch.allclose(original, batch.base[1:3] + 0.1 * batch.residual[1:3])
+    distances = (0.15 * batch.residual).abs().mean(dim=(1, 2, 3))
+    expected = (2.0 * distances[1] + 1.0 * distances[2]) / 4
     assert (weighted - plain).item() == pytest.approx(expected.item(), rel=1e-4)
+    seen.clear()
+    objective_loss(prediction, batch, questions, MEANS, distance)
+    assert not seen, "without crops for looks the distance is not computed"

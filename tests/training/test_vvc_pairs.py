@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from enhance.cli import main
-from enhance.codecs.vvc_encoding import encode_vvc
+from enhance.cli.main import main
+from enhance.codecs.conditioning import SIZE
+from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import UNetConfig
@@ -121,7 +122,7 @@ def test_crops_show_the_same_place_in_the_same_orientation(pairs: list[CodedSqua
     crops = PairCrops(pairs, 64, seed=3)
     seen = list(islice(crops, 24))
     for original, base, conditioning, qp in seen:
-        assert original.shape == base.shape == (3, 64, 64) and conditioning.shape == (128,)
+        assert original.shape == base.shape == (3, 64, 64) and conditioning.shape == (SIZE,)
         assert base.dtype.is_floating_point and 0 <= float(base.min()) <= float(base.max()) <= 255
         assert float(conditioning[0]) == pytest.approx((qp - 4) / 24 - 1)
         matching = float((original - base).square().mean())
@@ -155,7 +156,7 @@ def test_photos_are_told_apart_by_their_folders() -> None:
 
 
 def test_train_and_validate(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enhance.training.cli.UNetConfig", lambda: TINY)
+    monkeypatch.setattr("enhance.cli.train.UNetConfig", lambda: TINY)
     folder, run = str(photos[0].parent), tmp_path / "run"
     common = [folder, "--codec", "vvc", "--preset", "faster", "--crop", "32", "--batch", "2", "--workers", "0"]
     assert main(["train", *common, "--device", "cpu", "-o", str(run), "--steps", "2", "--val", folder]) == 0

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 
 logger = logging.getLogger(__name__)
 

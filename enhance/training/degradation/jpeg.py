@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image
 
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.training.chance import pick
 from enhance.training.degradation.encode import Uint8
 from enhance.training.degradation.recipes import CodedCrop, CodedOnce, JpegCoding, Recipe, SavedAgain, ScaledBetween

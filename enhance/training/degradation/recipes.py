@@ -8,9 +8,14 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.training.degradation.encode import Uint8, encode_jpeg
 from enhance.training.degradation.tables import rescaled_rate
+
+SAMPLES = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2), "4:1:1": (4, 1)}
+"""Luma samples per chroma sample, horizontally and vertically."""
+
+_GRID = 16
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,13 @@ class JpegCoding:
     @property
     def is_gray(self) -> bool:
         return self.subsampling == "gray"
+
+    @property
+    def told(self) -> JpegRate:
+        """The rate as a decoder reads it from such a file, with the sampling of its planes."""
+        if self.is_gray or self.is_rgb:
+            return replace(self.rate, space="gray" if self.is_gray else "rgb", subsampling=(1, 1))
+        return replace(self.rate, space="ycbcr", subsampling=SAMPLES[self.subsampling])
 
     def decode(self, pixels: Uint8) -> Uint8:
         """The picture after this coding, uint8 [H, W, 3] both; gray ones have three equal channels."""
@@ -61,6 +73,16 @@ class CodedCrop:
     coding: JpegCoding
     last: JpegCoding | None = None
     scale: float = 1.0
+
+    @property
+    def rate(self) -> JpegRate:
+        """What the network is told."""
+        if self.last is None:
+            return self.coding.told
+        rows, columns = (own - later for own, later in zip(self.coding.offset, self.last.offset))
+        return self.coding.told.saved_again(
+            self.last.told, (rows % _GRID, columns % _GRID) if self.scale == 1 else None, self.scale
+        )
 
 
 class Recipe(Protocol):

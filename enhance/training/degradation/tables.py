@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegPresets
 
-from enhance.codecs.jpeg_rate import JpegRate, ijg_tables
+from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
 from enhance.training.chance import pick
 from enhance.training.degradation.encode import MOZJPEG, has_mozjpeg
 

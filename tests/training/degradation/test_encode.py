@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.training.degradation import encode
 from enhance.training.degradation.encode import SUBSAMPLING, encode_jpeg, has_mozjpeg
 

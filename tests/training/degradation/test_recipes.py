@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +13,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import decode
 from enhance.training.degradation.encode import encode_jpeg
 from enhance.training.degradation.recipes import CodedOnce, JpegCoding, SavedAgain, ScaledBetween
 
@@ -77,3 +81,32 @@ def test_what_is_told_of_a_scaled_picture_is_as_strong_as_its_damage() -> None:
     assert COARSE.quality < coded.coding.rate.quality < FINE.quality
     as_told = error(encode_jpeg(coded.original, coded.coding.rate, "4:4:4"), coded.original)
     assert as_told == pytest.approx(error(coded.decoded, coded.original), rel=0.35)
+
+
+def test_the_network_is_told_what_a_decoder_reads() -> None:
+    picture = PHOTO[:48, :64]
+    quality = 40
+    options_of: dict[str, dict[str, Any]] = {
+        "4:2:0": {"subsampling": "4:2:0"}, "4:2:2": {"subsampling": "4:2:2"}, "4:4:4": {"subsampling": "4:4:4"},
+        "gray": {}, "rgb": {"keep_rgb": True},
+    }  # fmt: skip
+    for name, options in options_of.items():
+        file = io.BytesIO()
+        image = Image.fromarray(picture).convert("L" if name == "gray" else "RGB")
+        image.save(file, "JPEG", quality=quality, **options)
+        rate = JpegRate.from_quality(quality)
+        coding = JpegCoding(rate, "4:4:4" if name == "rgb" else name, is_rgb=name == "rgb")
+        if name in ("gray", "rgb"):
+            coding = replace(coding, rate=JpegRate.from_tables(rate.luma))
+        told, read = coding.told, decode(file.getvalue()).rate
+        assert np.array_equal(told.conditioning(), read.conditioning()), name
+
+
+def test_where_the_older_grid_lies_is_told_as_seen_from_the_file() -> None:
+    picture = np.ascontiguousarray(PHOTO[:64, :64])
+    weak, strong = (JpegCoding(JpegRate.from_quality(quality)) for quality in (90, 20))
+    told = SavedAgain(strong, replace(weak, offset=(3, 5)))(picture, 64).rate
+    assert told.level == 20 and told.later is not None
+    # The file's own grid begins 3 rows and 5 columns before the crop does, and the damage's with the crop.
+    assert told.later.offset == (13, 11) and told.later.rate.level == 90
+    assert SavedAgain(weak, strong)(picture, 64).rate.later is None

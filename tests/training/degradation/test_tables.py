@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from enhance.codecs.jpeg_rate import JpegRate, ijg_tables
+from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
 from enhance.training.degradation.encode import has_mozjpeg
 from enhance.training.degradation.tables import (
     custom_rate,
