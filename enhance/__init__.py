@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from enhance.codecs.base import decode, make_decoders
+    from enhance.codecs.registry import decode, make_decoders
     from enhance.enhancer import Enhanced, Enhancer, enhance
     from enhance.errors import (
         DecodeError,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "enhance.codecs.base": ("decode", "make_decoders"),
+    "enhance.codecs.registry": ("decode", "make_decoders"),
     "enhance.enhancer": ("Enhanced", "Enhancer", "enhance"),
     "enhance.errors": (
         "DecodeError", "DeviceError", "EnhanceError", "OutputError", "UnsupportedImageError", "UsageError",

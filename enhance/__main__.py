@@ -1,5 +1,5 @@
 """`python -m enhance` is the console command."""
 
-from enhance.cli import entry_point
+from enhance.cli.main import entry_point
 
 entry_point()

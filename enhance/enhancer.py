@@ -15,17 +15,17 @@ import numpy as np
 import torch
 
 from enhance import runtime
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.noise import NoiseField
 from enhance.errors import DecodeError, UsageError, WeightsError
 from enhance.images import Consistency, DecodedImage, EnhancedImage, EnhancementRecord, Pixels, Rate
+from enhance.inference.reconstruction import Values, reconstruct, to_dtype
+from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
+from enhance.inference.tiled_denoiser import TiledDenoiser
 from enhance.knobs import Knobs, Sampling
 from enhance.models.checkpoint import Checkpoint, load_checkpoint
-from enhance.reconstruction import Values, reconstruct, to_dtype
-from enhance.residual import Residual, sample_residual, state_bytes, state_dtype
+from enhance.output.writer import OutputFormat, check_depth, check_target, write_image
 from enhance.sources import Opened, jpeg_rate, open_source
-from enhance.tiled_denoiser import TiledDenoiser
-from enhance.writer import OutputFormat, check_depth, check_target, write_image
 
 _LOG = logging.getLogger(__name__)
 

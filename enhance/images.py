@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[Any]
 
+DEFAULT_MAX_PIXELS = 1_000_000_000
+"""Pictures that claim more pixels than this are refused before any memory is taken for them."""
+
 
 @runtime_checkable
 class Rate(Protocol):

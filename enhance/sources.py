@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from enhance.codecs.base import decode
-from enhance.codecs.jpeg_rate import JpegRate
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import decode
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
-from enhance.metadata import carry_over, orient, read_orientation
-from enhance.reconstruction import to_dtype
-from enhance.writer import OutputFormat, check_depth, encode_image
+from enhance.inference.reconstruction import to_dtype
+from enhance.metadata.carry_over import carry_over, orient, read_orientation
+from enhance.output.writer import OutputFormat, check_depth, encode_image
 
 Restore = Callable[[Sequence[EnhancedImage]], Any]
 
@@ -68,7 +68,7 @@ def open_source(
 
     Raises:
         UsageError: the source is of no known kind, or does not tell its rate.
-        DecodeError, UnsupportedImageError: see `codecs.base.decode`.
+        DecodeError, UnsupportedImageError: see `codecs.registry.decode`.
     """
     told = _Told(quality, qp)
     if isinstance(source, Image.Image):

@@ -15,8 +15,8 @@ from pathlib import Path
 from crop_sheet import draw, make_strip, save
 
 from enhance import Enhancer
-from enhance.evaluation.measuring import BASELINE, ORIGINAL
-from enhance.evaluation.protocol import JpegProtocol
+from enhance.evaluation.measuring.measurement import BASELINE, ORIGINAL
+from enhance.evaluation.measuring.protocol import JpegProtocol
 
 
 def main() -> None:

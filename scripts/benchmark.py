@@ -28,7 +28,7 @@ from benchmarks.setup import Setup, tell
 from benchmarks.start import measure_start
 from benchmarks.table import render_machine, render_part
 
-from enhance.cli import INTERRUPTED
+from enhance.cli.main import INTERRUPTED
 from enhance.enhancer import WEIGHTS
 from enhance.errors import EnhanceError
 from enhance.models.checkpoint import load_checkpoint

@@ -23,13 +23,13 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 from enhance import Enhancer, decode
-from enhance.atomic_file import as_output_error, atomic_file
 from enhance.errors import EnhanceError, UsageError
-from enhance.evaluation.measuring import BASELINE, ORIGINAL
-from enhance.evaluation.protocol import JpegProtocol, Protocol, VvcProtocol
-from enhance.evaluation.report import LEVELS
-from enhance.evaluation.settings import describe, parse
-from enhance.reconstruction import to_dtype
+from enhance.evaluation.measuring.measurement import BASELINE, ORIGINAL
+from enhance.evaluation.measuring.protocol import JpegProtocol, Protocol, VvcProtocol
+from enhance.evaluation.measuring.settings import describe, parse
+from enhance.evaluation.reporting.tables import LEVELS
+from enhance.inference.reconstruction import to_dtype
+from enhance.output.atomic_file import as_output_error, atomic_file
 
 Pixels = npt.NDArray[np.uint8]
 

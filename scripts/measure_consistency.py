@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from enhance.codecs.jpeg_dct import JpegConsistency, jpeg_consistency
+from enhance.codecs.jpeg.consistency import JpegConsistency, jpeg_consistency
 
 Pixels = npt.NDArray[np.float32]
 

@@ -3,7 +3,7 @@
 
 import sys
 
-from enhance.cli import main
+from enhance.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["train", *sys.argv[1:]]))

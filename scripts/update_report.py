@@ -10,7 +10,7 @@ What a page asks for stands in its markers, which no reader sees:
     <!-- benchmark: cost.json parts="step folder" machine -->
     <!-- /benchmark -->
 
-Their words are told in enhance/evaluation/measured_tables.py and scripts/benchmarks/page.py. Exit status: 1 with
+Their words are told in scripts/report/tables.py and scripts/benchmarks/page.py. Exit status: 1 with
 --check where a page is out of date, 2 where a marker asks for what was not measured; then no page is changed.
 """
 
@@ -21,10 +21,10 @@ import sys
 from pathlib import Path
 
 from benchmarks.page import benchmark_tables
+from report.pages import update
+from report.tables import measured_tables
 
 from enhance.errors import EnhanceError
-from enhance.evaluation.measured_tables import measured_tables
-from enhance.evaluation.pages import update
 
 
 def main(arguments: list[str] | None = None) -> int:

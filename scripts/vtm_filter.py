@@ -14,7 +14,7 @@ import sys
 from collections import deque
 from pathlib import Path
 
-from enhance.cli import main
+from enhance.cli.main import main
 
 _RENAMED = {"--BitstreamFile": "-b", "--ReconFile": "-o", "--OutputBitDepth": "-d"}
 

@@ -1,4 +1,4 @@
-"""What the tests share: tiny random models, and JPEG files made from one of scikit-image's photos."""
+"""What the tests share: tiny random models, JPEG files made from one of scikit-image's photos, and small originals."""
 
 from __future__ import annotations
 
@@ -129,4 +129,16 @@ def photo_folder(tmp_path: Path, jpeg_bytes: JpegFactory) -> Path:
     (folder / "b.jpeg").write_bytes(jpeg_bytes(30, size=(50, 34)))
     (folder / "sub" / "c.jpg").write_bytes(jpeg_bytes(50, mode="L"))
     (folder / "readme.txt").write_text("holiday", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> Path:
+    """A folder with one.png and two.png, 48x40 pixels, and a text file."""
+    folder = tmp_path / "originals"
+    folder.mkdir()
+    for seed, name in enumerate(("one", "two")):
+        small = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), np.uint8)
+        Image.fromarray(small).resize((48, 40), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
+    (folder / "notes.txt").write_text("not an image", encoding="utf-8")
     return folder

@@ -18,15 +18,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from enhance import residual, runtime, tiled_denoiser
-from enhance.codecs.base import decode
-from enhance.codecs.jpeg_rate import JpegRate
-from enhance.codecs.vvc_rate import VvcRate
+from enhance import runtime
+from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.registry import decode
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.noise import NoiseField
 from enhance.diffusion.schedule import alpha_bar
 from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, DeviceError, UsageError, WeightsError
 from enhance.images import DecodedImage, Pixels
+from enhance.inference import residual, tiled_denoiser
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 

@@ -22,9 +22,9 @@ from PIL import Image
 from skimage import data
 
 import enhance
-from enhance.cli import main
-from enhance.codecs.vvc_decoders import VTM
-from enhance.codecs.vvc_encoding import encode_vvc
+from enhance.cli.main import main
+from enhance.codecs.vvc.encoding import encode_vvc
+from enhance.codecs.vvc.programs import VTM
 from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
 

@@ -1,1 +1,1 @@
-"""Base decoders: bytes in, `enhance.images.DecodedImage` out. `enhance.codecs.base.decode` is the way in."""
+"""Base decoders: bytes in, `enhance.images.DecodedImage` out; a folder for each codec. Way in: `registry.decode`."""

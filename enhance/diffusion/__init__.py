@@ -1,0 +1,1 @@
+"""The diffusion of the residual: noise levels, samplers, noise, and limits of what is predicted."""

@@ -14,22 +14,30 @@ from typing import Any
 
 from tqdm import tqdm
 
-from enhance.atomic_file import atomic_file
-from enhance.codecs.base import decode
-from enhance.doctor import examine
+from enhance.codecs.registry import decode
 from enhance.enhancer import Enhancer
 from enhance.errors import DecodeError, UsageError
-from enhance.evaluation import plots, report
-from enhance.evaluation.catalog import Metrics
-from enhance.evaluation.measuring import BASELINE, Candidate, Failure, Key, Measurement, Rival, Setting, measure
-from enhance.evaluation.originals import Pixels
-from enhance.evaluation.patch_store import PatchStore
-from enhance.evaluation.peers import Peer
-from enhance.evaluation.protocol import Protocol
-from enhance.evaluation.results import Results
-from enhance.evaluation.settings import describe
-from enhance.evaluation.summary import Summary, summarize
+from enhance.evaluation.measuring.measurement import (
+    BASELINE,
+    Candidate,
+    Failure,
+    Key,
+    Measurement,
+    Rival,
+    Setting,
+    measure,
+)
+from enhance.evaluation.measuring.originals import Pixels
+from enhance.evaluation.measuring.patch_store import PatchStore
+from enhance.evaluation.measuring.peers import Peer
+from enhance.evaluation.measuring.protocol import Protocol
+from enhance.evaluation.measuring.results import Results
+from enhance.evaluation.measuring.settings import describe
+from enhance.evaluation.metrics.catalog import Metrics
+from enhance.evaluation.reporting import plots, tables
+from enhance.evaluation.reporting.summary import Summary, summarize
 from enhance.knobs import Knobs
+from enhance.output.atomic_file import atomic_file
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,12 +91,13 @@ def evaluate(plan: Plan) -> Outcome:
     return Outcome(summarize(measurements), [one for one in found if isinstance(one, Failure)])
 
 
-def evaluate_into(folder: Path, plan: Plan) -> Outcome:
+def evaluate_into(folder: Path, plan: Plan, environment: Mapping[str, Any]) -> Outcome:
     """Measures what a folder of results does not hold yet; adds summary.md, summary.csv and plots to it.
 
     Args:
         folder: see `results`; made if it is missing.
         plan: what to measure.
+        environment: versions and machine, plain JSON values, for the record of this run.
 
     Raises:
         EnhanceError: as `measure` and `Results`.
@@ -96,7 +105,7 @@ def evaluate_into(folder: Path, plan: Plan) -> Outcome:
     can_draw = _can_draw()
     results = Results(folder, _fixed(plan), list(plan.metrics.of_pictures))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    results.begin_run({"date": now, "options": dict(plan.options), **examine(with_places=False)})
+    results.begin_run({"date": now, "options": dict(plan.options), **environment})
     patches = PatchStore(folder / "features", plan.metrics.networks)
     done = {one.key for one in results.measurements if patches.has(one.key)}
     failures = []
@@ -106,8 +115,8 @@ def evaluate_into(folder: Path, plan: Plan) -> Outcome:
         else:
             results.add(one)
     summaries = summarize(results.measurements, partial(patches.distances, plan.metrics.of_sets))
-    write_text(folder / "summary.csv", report.to_csv(report.to_rows(summaries)))
-    write_text(folder / "summary.md", report.to_markdown(summaries, _topics(plan, results.about), plan.metrics.reasons))
+    write_text(folder / "summary.csv", tables.to_csv(tables.to_rows(summaries)))
+    write_text(folder / "summary.md", tables.to_markdown(summaries, _topics(plan, results.about), plan.metrics.reasons))
     if can_draw:
         plots.draw(summaries, folder)
     return Outcome(summaries, failures)

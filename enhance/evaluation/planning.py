@@ -10,13 +10,13 @@ from typing import Any
 
 from enhance.enhancer import Enhancer
 from enhance.errors import UsageError
-from enhance.evaluation.catalog import KINDS, USUAL, Metrics, choose
 from enhance.evaluation.evaluate import Plan
-from enhance.evaluation.measuring import BASELINE
-from enhance.evaluation.originals import find_originals
-from enhance.evaluation.peers import Peer
-from enhance.evaluation.protocol import JpegProtocol, Protocol, VvcProtocol
-from enhance.evaluation.settings import KNOB_TYPES, combine, parse, parse_switch
+from enhance.evaluation.measuring.measurement import BASELINE
+from enhance.evaluation.measuring.originals import find_originals
+from enhance.evaluation.measuring.peers import Peer
+from enhance.evaluation.measuring.protocol import JpegProtocol, Protocol, VvcProtocol
+from enhance.evaluation.measuring.settings import KNOB_TYPES, combine, parse, parse_switch
+from enhance.evaluation.metrics.catalog import KINDS, USUAL, Metrics, choose
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import load_checkpoint
 

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from enhance.codecs import conditioning as layout
 from enhance.diffusion.schedule import alpha_bar_tensor
 from enhance.errors import WeightsError
-from enhance.models.bands import LARGE, largest_window, predict_in_bands
+from enhance.inference.bands import LARGE, largest_window, predict_in_bands
 
 # Bytes for a channel of the finest level at one pixel: while a window is worked on, and of what is kept whole between
 # bands. Measured as peak resident memory on 1, 2 and 4 megapixels, and rounded up.

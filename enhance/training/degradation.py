@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from enhance.codecs.jpeg_rate import JpegRate, ijg_tables
+from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
 
 Uint8 = npt.NDArray[np.uint8]
 

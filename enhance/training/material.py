@@ -39,7 +39,7 @@ class Material:
 
 
 def prepare_jpeg(args: argparse.Namespace) -> Material:
-    """Photos decoded into memory, coded crop by crop. Options as `training.cli` declares them; raises EnhanceError."""
+    """Photos decoded into memory, coded crop by crop. Options as `cli.train` declares them; raises EnhanceError."""
     workers = max(args.workers, torch.get_num_threads())
     images = load_images(find_images(args.images), smallest=args.crop, workers=workers)
     crops = RandomCrops(images, args.crop, JpegDegradation(), args.seed)
@@ -56,7 +56,7 @@ def prepare_jpeg(args: argparse.Namespace) -> Material:
 
 
 def prepare_vvc(args: argparse.Namespace) -> Material:
-    """Pairs that were coded and decoded once. Options as `training.cli` declares them; raises EnhanceError."""
+    """Pairs that were coded and decoded once. Options as `cli.train` declares them; raises EnhanceError."""
     workers = max(args.workers, torch.get_num_threads())
     cache = args.cache or args.output / "pairs"
     photos = find_images(args.images)

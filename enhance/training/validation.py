@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from enhance.codecs.jpeg_rate import JpegRate
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.thresholds import RateTable
-from enhance.evaluation.metrics import mse, to_uint8
+from enhance.evaluation.metrics.distortion import mse, to_uint8
 from enhance.images import Rate
 from enhance.models.unet import Denoiser
 from enhance.training.crops import centre

@@ -25,11 +25,11 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 from tqdm import tqdm
 
-from enhance.codecs.vvc_encoding import encode_vvc
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.encoding import encode_vvc
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DecodeError, UsageError
-from enhance.reconstruction import code_values, to_dtype
+from enhance.inference.reconstruction import code_values, to_dtype
 from enhance.training.calibration import PERCENTILE
 from enhance.training.crops import centre, load_image, random_orientation, to_tensor
 from enhance.training.degradation import Uint8
@@ -69,7 +69,7 @@ class CodedSquare:
 
 def decode_vvc(stream: bytes, source: str) -> tuple[npt.NDArray[np.uint16], float]:
     """The picture of a stream, uint16 [H, W, 3] RGB with white at 65535, and its slice QP. Raises DecodeError."""
-    from enhance.codecs.vvc import VvcDecoder
+    from enhance.codecs.vvc.decoder import VvcDecoder
 
     decoded = VvcDecoder(decoder="ffmpeg").decode(stream, source=source)
     return to_dtype(decoded.pixels, np.uint16), decoded.rate.level

@@ -15,9 +15,9 @@ from benchmarks.photos import write_folder
 from benchmarks.results import Case
 from benchmarks.setup import Setup, tell
 from benchmarks.timing import Task, time_interleaved
-from enhance import cli
+from enhance.cli.main import INTERRUPTED, main
 from enhance.errors import EnhanceError
-from enhance.tiling import padded
+from enhance.inference.tiling import padded
 
 _FILES, _QUICK_FILES = 200, 6
 _MOST_REPEATS = 3
@@ -63,8 +63,8 @@ def _picture(path: Path, stride: int) -> Tensor:
 
 def _enhance(folder: Path, out: Path, setup: Setup) -> None:
     command = ["run", "-r", str(folder), "-o", str(out), "--force", "--quiet", "--device", "cpu"]
-    status = cli.main([*command, "--model", str(setup.model), "--threads", str(setup.threads)])
-    if status == cli.INTERRUPTED:
+    status = main([*command, "--model", str(setup.model), "--threads", str(setup.threads)])
+    if status == INTERRUPTED:
         raise KeyboardInterrupt
     if status:
         raise EnhanceError(f"enhance run ended with status {status}")

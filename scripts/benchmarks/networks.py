@@ -14,7 +14,7 @@ from benchmarks.peers import FBCNN, FBCNN_MACS_512, FBCNN_PARAMETERS, count_macs
 from benchmarks.results import Case
 from benchmarks.setup import Setup, core_count, tell
 from benchmarks.timing import Task, time_interleaved
-from enhance.models.bands import predict_in_bands
+from enhance.inference.bands import predict_in_bands
 from enhance.models.unet import Denoiser
 
 _SIDE = 512

@@ -14,11 +14,11 @@ from typing import Any
 
 from PIL import Image
 
-from enhance.codecs.base import decode
+from enhance.codecs.registry import decode
 from enhance.enhancer import Enhancer
 from enhance.images import EnhancementRecord
 from enhance.knobs import Knobs
-from enhance.writer import write_image
+from enhance.output.writer import write_image
 
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from report.pages import Fill, Marker
+
 from benchmarks.results import Report
 from benchmarks.table import render_machine, render_part
 from enhance.errors import UsageError
-from enhance.evaluation.pages import Fill, Marker
 
 
 def benchmark_tables(runs: Path) -> Fill:

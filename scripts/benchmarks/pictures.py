@@ -19,9 +19,9 @@ from benchmarks.results import Case
 from benchmarks.setup import Setup, tell
 from benchmarks.timing import run_program
 from enhance.errors import EnhanceError
+from enhance.inference.tiling import TilePlan
 from enhance.models.unet import Denoiser
 from enhance.runtime import select_dtype
-from enhance.tiling import TilePlan
 
 _PROGRAM = Path(__file__).with_name("one_picture.py")
 _PATIENCE = 20.0

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from enhance.atomic_file import atomic_file
 from enhance.errors import UsageError
+from enhance.output.atomic_file import atomic_file
 
 FORMAT = 1
 

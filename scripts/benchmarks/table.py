@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.results import Case
-from enhance.evaluation.report import to_lines
+from enhance.evaluation.reporting.tables import to_lines
 
 Column = tuple[str, Callable[[Case], str]]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enhance.codecs.conditioning import PARTS, SIZE, fits, grid_phase, layout, log_steps, mirrored, pack, place
-from enhance.codecs.vvc_rate import VvcRate
+from enhance.codecs.vvc.rate import VvcRate
 
 
 def test_parts_lie_one_after_the_other() -> None:

@@ -1,34 +1,12 @@
-"""Small originals, measurements of two pictures, and nothing of this machine's weights of metrics."""
+"""Measurements of two pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from enhance.evaluation.measuring import BASELINE, Key, Measurement
-
-
-@pytest.fixture
-def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No weights of metrics but those that a test names."""
-    monkeypatch.delenv("ENHANCE_METRICS_DIR", raising=False)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing-downloaded"))
-
-
-@pytest.fixture
-def originals(tmp_path: Path) -> Path:
-    """A folder with one.png and two.png, 48x40 pixels, and a text file."""
-    folder = tmp_path / "originals"
-    folder.mkdir()
-    for seed, name in enumerate(("one", "two")):
-        small = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), np.uint8)
-        Image.fromarray(small).resize((48, 40), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
-    (folder / "notes.txt").write_text("not an image", encoding="utf-8")
-    return folder
+from enhance.evaluation.measuring.measurement import BASELINE, Key, Measurement
 
 
 @pytest.fixture

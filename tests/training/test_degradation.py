@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from enhance.codecs.jpeg_rate import JpegRate
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.training.degradation import JpegDegradation, encode_jpeg
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:128, :160])

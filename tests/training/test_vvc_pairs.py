@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from enhance.cli import main
+from enhance.cli.main import main
 from enhance.codecs.conditioning import SIZE
-from enhance.codecs.vvc_encoding import encode_vvc
+from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import UNetConfig
@@ -156,7 +156,7 @@ def test_photos_are_told_apart_by_their_folders() -> None:
 
 
 def test_train_and_validate(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enhance.training.cli.UNetConfig", lambda: TINY)
+    monkeypatch.setattr("enhance.cli.train.UNetConfig", lambda: TINY)
     folder, run = str(photos[0].parent), tmp_path / "run"
     common = [folder, "--codec", "vvc", "--preset", "faster", "--crop", "32", "--batch", "2", "--workers", "0"]
     assert main(["train", *common, "--device", "cpu", "-o", str(run), "--steps", "2", "--val", folder]) == 0

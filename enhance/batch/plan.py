@@ -1,0 +1,273 @@
+"""What a call of `enhance run` will do: which inputs there are, and where each result goes.
+
+Everything that can be refused is refused here, before any work is done:
+
+- An output that is one of the inputs (by name, symbolic or hard link) is never written.
+- Two inputs that would write one output are refused, both named. The same file named twice is done once.
+- Outputs that exist are refused, unless they are to be skipped (`--resume`) or replaced (`--force`).
+
+(`os.path` and not `Path` asks what exists: it takes names that are too long for the disk for missing ones.)
+
+Folders are walked in the order of names. Of their files, those are taken that a decoder recognises by their first bytes
+or that carry an extension of a known codec (a text file called .jpg is a failure to report, not a file to pass over;
+but .bin and .bit may be anything, there only the first bytes count);
+hidden files and the output folder are not looked at. A file named explicitly is always taken.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from enhance.codecs.decoder import HEAD_SIZE
+from enhance.codecs.registry import find_decoder, known_extensions
+from enhance.errors import DecodeError, EnhanceError, OutputError, UsageError
+from enhance.images import EnhancementRecord
+
+STREAM = "-"
+_AMBIGUOUS = {".bin", ".bit"}
+Existing = Literal["refuse", "skip", "replace"]
+Status = Literal["done", "skipped", "failed", "not started"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and the place of its result; "-" stands for stdin and stdout."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input.
+
+    Attributes:
+        status: "skipped" because the output exists; "not started" because the batch had to end before.
+        input: as named, or as found in a folder.
+        output: None if no place was found for it.
+        pixels: height times width.
+        record: what was done.
+        error: why it failed.
+    """
+
+    status: Status
+    input: str
+    output: str | None = None
+    pixels: int = 0
+    record: EnhancementRecord | None = None
+    error: EnhanceError | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """One line of `--json`, as plain values."""
+        return {
+            "status": self.status,
+            "input": self.input,
+            "output": self.output,
+            "record": None if self.record is None else vars(self.record),
+            "error": None if self.error is None else str(self.error),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done.
+
+    Attributes:
+        jobs: in order.
+        settled: inputs that need no work: failures that show already, and, with `skip`, finished ones.
+        passed_over: number of files in folders that are not pictures of a known codec.
+    """
+
+    jobs: tuple[Job, ...]
+    settled: tuple[Outcome, ...] = ()
+    passed_over: int = 0
+
+
+def plan_batch(
+    inputs: Sequence[str],
+    out: str,
+    *,
+    extension: str,
+    out_is_file: bool = False,
+    recursive: bool = False,
+    existing: Existing = "refuse",
+) -> Plan:
+    """Finds the inputs and the places of their results.
+
+    Args:
+        inputs: files, folders, patterns, or "-" for stdin.
+        out: the output file, or the folder under which the results go, or "-" for stdout.
+        extension: of the results in a folder, with its dot.
+        out_is_file: `out` names the one result. "-" always does.
+        recursive: walk folders to the bottom, and mirror the tree.
+        existing: what to do about outputs that exist.
+
+    Raises:
+        UsageError: see the module's docstring; or `out` cannot hold what is asked for.
+    """
+    walk = _Walk(out, recursive)
+    found = [pair for name in inputs for pair in walk.find(name)]
+    if out_is_file or out == STREAM:
+        if len(found) + len(walk.failures) != 1 or any(map(os.path.isdir, inputs)):
+            raise UsageError("one output file takes one input file", source=out, hint="-o FOLDER takes more")
+        jobs = [Job(found[0][0], out)] if found else []
+    else:
+        if os.path.lexists(out) and not os.path.isdir(out):
+            raise UsageError("is a file, not a folder", source=out, hint="name a folder with -o")
+        jobs = [Job(name, str(Path(out, _renamed(place, extension)))) for name, place in found]
+    jobs = _without_collisions(jobs)
+    _refuse_inputs_as_outputs(jobs)
+    jobs, finished = _without_existing(jobs, existing)
+    return Plan(tuple(jobs), (*walk.failures, *finished), walk.passed_over)
+
+
+class _Walk:
+    """Collects inputs; what cannot be taken goes to `failures`."""
+
+    def __init__(self, out: str, recursive: bool) -> None:
+        self.out = out
+        self.recursive = recursive
+        self.failures: list[Outcome] = []
+        self.passed_over = 0
+
+    def find(self, name: str) -> Iterator[tuple[str, str]]:
+        """The files behind one argument, each with its place relative to the output folder."""
+        if name == STREAM or not glob.has_magic(name) or os.path.lexists(name):
+            yield from self._argument(name)
+            return
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            self._fail(name, DecodeError("no file matches", source=name, hint="check the pattern"))
+        for match in matches:
+            yield from self._argument(match)
+
+    def _argument(self, name: str) -> Iterator[tuple[str, str]]:
+        if name == STREAM:
+            yield name, "stdin"
+        elif os.path.isdir(name):
+            before = len(self.failures)
+            files = list(self._folder(name))
+            if not files and len(self.failures) == before:
+                deeper = "" if self.recursive else "-r looks into the folders below it; "
+                hint = f"{deeper}known are {', '.join(known_extensions())}"
+                self._fail(name, DecodeError("holds no picture of a known kind", source=name, hint=hint))
+            yield from files
+        elif os.path.lexists(name):
+            yield name, Path(name).name
+        else:
+            self._fail(name, DecodeError("no such file or folder", source=name, hint="check the path"))
+
+    def _folder(self, top: str) -> Iterator[tuple[str, str]]:
+        for folder, below, names in os.walk(top, onerror=self._unreadable):
+            below[:] = [name for name in sorted(below) if self._is_walked(os.path.join(folder, name))]
+            if not self.recursive:
+                below.clear()
+            for name in sorted(names):
+                path = os.path.join(folder, name)
+                if name.startswith("."):
+                    continue
+                if _looks_known(path):
+                    yield path, os.path.relpath(path, top)
+                else:
+                    self.passed_over += 1
+
+    def _is_walked(self, folder: str) -> bool:
+        if Path(folder).name.startswith("."):
+            return False
+        return not (os.path.exists(self.out) and os.path.samefile(folder, self.out))
+
+    def _unreadable(self, error: OSError) -> None:
+        reason = f"the folder cannot be read: {error.strerror}"
+        self._fail(str(error.filename), DecodeError(reason, source=str(error.filename), hint="check its permissions"))
+
+    def _fail(self, name: str, error: EnhanceError) -> None:
+        self.failures.append(Outcome("failed", name, error=error))
+
+
+def _looks_known(path: str) -> bool:
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):  # a named pipe would block
+            return False
+        if _has_known_name(path):
+            return True
+        with Path(path).open("rb") as file:
+            return find_decoder(file.read(HEAD_SIZE)) is not None
+    except OSError:  # whether it is one of ours shows in its name only; reading it again will tell the reason
+        return _has_known_name(path)
+
+
+def _has_known_name(path: str) -> bool:
+    extension = Path(path).suffix.lower()
+    return extension in known_extensions() and extension not in _AMBIGUOUS
+
+
+def _renamed(place: str, extension: str) -> str:
+    """The result's name: the extension of a known codec is replaced, anything else is part of the name."""
+    stem, suffix = os.path.splitext(place)
+    return (stem if suffix.lower() in known_extensions() else place) + extension
+
+
+def _without_collisions(jobs: list[Job]) -> list[Job]:
+    first: dict[str, Job] = {}
+    for job in jobs:
+        other = first.setdefault(os.path.abspath(job.output), job)
+        if other is not job and not _same_file(job.input, other.input):
+            raise UsageError(
+                f"{other.input} and {job.input} would both become {job.output}",
+                hint="nothing was done; give them different output folders, or rename one",
+            )
+    return list(first.values())
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return one == other or Path(one).samefile(other)
+    except OSError:
+        return False
+
+
+def _refuse_inputs_as_outputs(jobs: list[Job]) -> None:
+    identities = {identity: job.input for job in jobs if (identity := _identity(job.input))}
+    for job in jobs:
+        identity = _identity(job.output)
+        if identity in identities:
+            raise UsageError(
+                f"the result would replace the input {identities[identity]}",
+                source=job.output,
+                hint="inputs are never written to; name another output",
+            )
+
+
+def _identity(name: str) -> tuple[int, int] | None:
+    """Device and inode of a regular file, whatever it is called; None where there is none."""
+    try:
+        status = None if name == STREAM else Path(name).stat()
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if status is not None and stat.S_ISREG(status.st_mode) else None
+
+
+def _without_existing(jobs: list[Job], existing: Existing) -> tuple[list[Job], list[Outcome]]:
+    wanted, settled, present = [], [], []
+    for job in jobs:
+        if job.output == STREAM or not os.path.lexists(job.output):
+            wanted.append(job)
+        elif os.path.isdir(job.output):
+            error = OutputError("a folder is in the place of the result", source=job.output, hint="move it away")
+            settled.append(Outcome("failed", job.input, job.output, error=error))
+        elif existing == "skip":
+            settled.append(Outcome("skipped", job.input, job.output))
+        else:
+            wanted.append(job)
+            present.append(job.output)
+    if present and existing == "refuse":
+        more = f", and so do {len(present) - 1} more" if len(present) > 1 else ""
+        hint = "--resume keeps what is finished and does the rest, --force replaces it"
+        raise UsageError(f"exists already{more}", source=present[0], hint=hint)
+    return wanted, settled

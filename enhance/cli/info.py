@@ -1,0 +1,105 @@
+"""Shows how files were compressed, and what `enhance run` would do with them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from enhance.cli.options import add_colour_arguments, add_decoder_arguments, check_decoder, chosen_decoders
+from enhance.errors import EnhanceError, one_line
+from enhance.knobs import DEFAULT_MODE
+
+if TYPE_CHECKING:
+    from enhance.codecs.decoder import Decoder
+    from enhance.images import DecodedImage, Metadata
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `enhance info` understands."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="JPEG and VVC files; - reads stdin")
+    parser.add_argument("--json", action="store_true", help="one JSON line per file")
+    vvc = parser.add_argument_group("VVC")
+    add_decoder_arguments(vvc)
+    add_colour_arguments(vvc)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Prints the facts on stdout. Returns the exit status: 1 if a file could not be read."""
+    check_decoder(options)
+    decoders = chosen_decoders(options)
+    failed = 0
+    for index, name in enumerate(options.files):
+        try:
+            facts = describe_file(name, decoders)
+        except EnhanceError as error:
+            failed = error.exit_code
+            print(f"enhance: error: {one_line(error)}", file=sys.stderr)
+            if options.json:
+                print(json.dumps({"file": name, "error": str(error)}))
+            continue
+        if options.json:
+            print(json.dumps(facts))
+        else:
+            print("\n" * (index > 0) + "\n".join(_lines(facts)))
+    return failed
+
+
+def describe_file(name: str, decoders: Sequence[Decoder] | None = None) -> dict[str, Any]:
+    """The facts about a file as plain JSON values; decodes it, so that damage shows.
+
+    Args:
+        name: a path, or "-" for stdin.
+        decoders: as in `enhance.codecs.registry.decode`.
+
+    Raises:
+        DecodeError, UnsupportedImageError: as `enhance.codecs.registry.decode`.
+    """
+    from enhance.batch.pipeline import decode_input
+
+    decoded = decode_input(name, decoders=decoders)
+    return {
+        "file": decoded.source,
+        "codec": decoded.rate.codec,
+        "width": decoded.width,
+        "height": decoded.height,
+        **decoded.rate.describe(),
+        **decoded.details,
+        "metadata": _metadata(decoded.metadata),
+        "consistent": decoded.consistency is not None,
+        "plan": _plan(decoded),
+        "notes": list(decoded.notes),
+    }
+
+
+def _metadata(metadata: Metadata) -> dict[str, Any]:
+    blocks = ("exif", "icc_profile", "xmp", "comment")
+    sizes: dict[str, Any] = {f"{name}_bytes": len(block) for name in blocks if (block := getattr(metadata, name))}
+    if metadata.dpi:
+        sizes["dpi"] = list(metadata.dpi)
+    return {**sizes, "orientation": metadata.orientation}
+
+
+def _plan(decoded: DecodedImage) -> str:
+    kind = "gray" if decoded.is_gray else "RGB"
+    facts = decoded.rate.describe().items()
+    # A flag is said by its name, or not at all.
+    rate = ", ".join(name if value is True else f"{name} {value}" for name, value in facts if value is not False)
+    bound = "keep within what the file's coefficients allow" if decoded.consistency else "no bound from the file"
+    size = f"{decoded.width}x{decoded.height}"
+    return f"enhance {size} {kind} at {decoded.rate.codec} {rate}, {DEFAULT_MODE} mode; {bound}"
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    lines = [one_line(facts["file"])]
+    for name, value in facts.items():
+        if name in ("file", "notes") or value is None:
+            continue
+        if isinstance(value, dict):
+            value = ", ".join(f"{key.replace('_', ' ')} {part}" for key, part in value.items())
+        elif isinstance(value, bool):
+            value = "yes" if value else "no"
+        lines.append(f"  {name.replace('_', ' '):17} {one_line(value)}")
+    return lines + [f"  {'note':17} {one_line(note)}" for note in facts["notes"]]

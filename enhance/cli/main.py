@@ -1,0 +1,128 @@
+"""The console command: finds the subcommand and turns errors into one line and an exit status.
+
+Exit status: 0 all done, 1 some inputs failed (the rest was done), 2 usage, 3 weights, 4 device or memory,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from enhance import __version__
+from enhance.errors import EnhanceError, one_line
+
+INTERRUPTED = 130
+
+# Each module offers add_arguments(parser) and main(arguments) -> exit status, and is imported only when it is called.
+_COMMANDS = {
+    "run": ("enhance.cli.run", "enhance files and folders"),
+    "filter": ("enhance.cli.filter", "enhance decoded video in a pipe"),
+    "eval": ("enhance.cli.eval", "measure the gain on a folder of lossless originals"),
+    "train": ("enhance.cli.train", "train, fine-tune or calibrate a model on own images"),
+    "info": ("enhance.cli.info", "show how a file was compressed and what would be done"),
+    "doctor": ("enhance.cli.doctor", "show versions, device, decoders and weights"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the arguments after the program's name; `sys.argv` if not given.
+
+    Returns:
+        the exit status.
+    """
+    try:
+        with _termination_as_interrupt():
+            return _run(list(sys.argv[1:] if argv is None else argv))
+    except SystemExit as exit_:  # argparse
+        return exit_.code if isinstance(exit_.code, int) else 2
+    except EnhanceError as error:
+        print(f"enhance: error: {one_line(error)}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("enhance: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left. Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        return 1
+
+
+def entry_point() -> None:
+    """What the console script calls."""
+    sys.exit(main())
+
+
+def _run(argv: list[str]) -> int:
+    if not argv or argv[0] not in _COMMANDS:
+        _top_parser().parse_args(argv)  # --help, --version, or an error: each of them ends here
+        return 2
+    module: Any = importlib.import_module(_COMMANDS[argv[0]][0])
+    parser = argparse.ArgumentParser(prog=f"enhance {argv[0]}", description=module.__doc__.splitlines()[0])
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what the library does, on stderr")
+    module.add_arguments(parser)
+    arguments = parser.parse_args(argv[1:])
+    with _log_on_stderr(logging.DEBUG if arguments.verbose else logging.WARNING):
+        return int(module.main(arguments))
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    commands = "\n".join(f"  {name:10}{text}" for name, (_, text) in _COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="enhance",
+        usage="enhance COMMAND ... (enhance COMMAND --help shows its options)",
+        description="Makes decoded JPEG and VVC pictures look like their originals again.",
+        epilog=f"commands:\n{commands}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"enhance {__version__}")
+    parser.add_argument("command", choices=_COMMANDS, metavar="COMMAND", help="see below")
+    return parser
+
+
+@contextmanager
+def _log_on_stderr(level: int) -> Iterator[None]:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logger = logging.getLogger("enhance")
+    before = logger.level
+    logger.setLevel(level)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends a run as cleanly as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    entry_point()

@@ -1,0 +1,120 @@
+"""Options that several commands share, with one name and one meaning."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import TYPE_CHECKING, Any
+
+from enhance.errors import UsageError
+from enhance.knobs import ENSEMBLES, MODES
+
+if TYPE_CHECKING:
+    from enhance.codecs.decoder import Decoder
+
+_KNOBS = ("mode", "steps", "perception", "strength", "seed", "tile", "ensemble")
+
+
+def add_model_argument(parser: Any) -> None:
+    """Adds --model."""
+    parser.add_argument("--model", metavar="PATH", help="a checkpoint other than the one that ships")
+
+
+def add_sampling_arguments(group: Any) -> None:
+    """Adds the knobs that say how the result is sampled; see `Knobs`."""
+    group.add_argument(
+        "--mode", choices=MODES, help="fidelity: nearest to the original; balanced (default); perceptual: best looks"
+    )
+    group.add_argument("--steps", type=int, metavar="N", help="network evaluations")
+    group.add_argument("--perception", type=float, metavar="P", help="0 (nearest to the original) to 1 (a sample)")
+    group.add_argument("--strength", type=float, metavar="S", default=1.0, help="0 (nothing is changed) to 1 (default)")
+    group.add_argument("--seed", type=int, metavar="N", default=0, help="of the noise; same seed, same result")
+    group.add_argument(
+        "--ensemble", type=int, choices=ENSEMBLES, default=1,
+        help="average over mirror images, at so many times the cost: nearer to the original",
+    )  # fmt: skip
+
+
+def add_machine_arguments(group: Any) -> None:
+    """Adds how it is computed: tiles, device, arithmetic, threads, and the largest input."""
+    group.add_argument("--tile", type=_tile, metavar="auto|0|N", default="auto", help="side of the tiles; 0: one piece")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    group.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
+    group.add_argument(
+        "--max-megapixels", type=_megapixels, metavar="N", default=1000.0, help="refuse larger inputs (default 1000)"
+    )
+
+
+def add_decoder_arguments(group: Any) -> None:
+    """Adds which external decoder is run for VVC."""
+    from enhance.codecs.vvc.programs import CHOICES
+
+    group.add_argument("--decoder", choices=CHOICES, help="default: the first of VTM, vvdec and ffmpeg that is there")
+    group.add_argument("--vtm", metavar="PATH", help="VTM's DecoderApp")
+
+
+def add_colour_arguments(group: Any) -> None:
+    """Adds what the values of YCbCr planes stand for; see `ColorSpace`."""
+    from enhance.frames.format import CHROMA_LOCATIONS, MATRICES
+
+    group.add_argument("--matrix", choices=MATRICES, help="default: what the input says, or bt709")
+    group.add_argument("--range", choices=("limited", "full"), help="default: what the input says, or limited")
+    group.add_argument("--chroma-location", choices=CHROMA_LOCATIONS, help="default: what the input says, or center")
+
+
+def check_decoder(options: argparse.Namespace) -> None:
+    """Raises UsageError where the decoder that was asked for is not there, before a file shows it."""
+    from enhance.codecs.vvc.programs import choose_decoder
+
+    if options.vtm is not None and options.decoder not in (None, "auto", "vtm"):
+        raise UsageError(f"--vtm contradicts --decoder {options.decoder}", hint="leave one of them out")
+    if options.decoder is not None or options.vtm is not None:
+        choose_decoder(options.decoder, vtm=options.vtm)
+
+
+def chosen_decoders(options: argparse.Namespace) -> tuple[Decoder, ...]:
+    """The decoders of all codecs, VVC's as the options above say."""
+    from enhance.codecs.registry import make_decoders
+
+    return make_decoders(
+        decoder=options.decoder,
+        vtm=options.vtm,
+        matrix=options.matrix,
+        full_range=full_range(options),
+        chroma_location=options.chroma_location,
+    )
+
+
+def full_range(options: argparse.Namespace) -> bool | None:
+    """--range as `ColorSpace` has it; None: it is not given."""
+    return None if options.range is None else bool(options.range == "full")
+
+
+def chosen_knobs(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `Knobs` that the options above stand for."""
+    return {name: getattr(options, name) for name in _KNOBS}
+
+
+def max_pixels(options: argparse.Namespace) -> int:
+    """--max-megapixels in pixels."""
+    return round(options.max_megapixels * 1e6)
+
+
+def _tile(text: str) -> int | str:
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"auto or a whole number, not {text!r}") from None
+
+
+def _megapixels(text: str) -> float:
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 < limit < math.inf:
+        raise argparse.ArgumentTypeError(f"a number above 0, not {text!r}")
+    return limit

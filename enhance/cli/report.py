@@ -1,0 +1,117 @@
+"""How the progress and the results of `enhance run` are told: people on stderr, programs on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from types import TracebackType
+
+from tqdm import tqdm
+
+from enhance.batch.plan import Outcome, Plan
+from enhance.errors import one_line
+
+
+class Reporter:
+    """Tells what becomes of each input, keeps count, and knows the exit status that follows.
+
+    A context: its end closes the progress bar and sums up.
+
+    Args:
+        plan: what is to be done.
+        quiet: say nothing but errors.
+        json_lines: one JSON object per input on stdout.
+    """
+
+    def __init__(self, plan: Plan, *, quiet: bool, json_lines: bool) -> None:
+        self.plan = plan
+        self.quiet = quiet
+        self.json_lines = json_lines
+        self.count: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
+        self.exit_codes: set[int] = set()
+        self.pixels = 0
+        self.began = time.monotonic()
+        self.bar: tqdm[None] | None = None
+
+    def start(self) -> None:
+        """The model is loaded: from here on time counts."""
+        self.began = time.monotonic()
+        if not self.quiet:
+            # A log file gets a line now and then, a terminal a moving bar.
+            interval = 0.1 if sys.stderr.isatty() else 30.0
+            layout = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} images [{elapsed}<{remaining}{postfix}]"
+            self.bar = tqdm(total=len(self.plan.jobs), bar_format=layout, mininterval=interval, file=sys.stderr)
+
+    def tell(self, outcome: Outcome) -> None:
+        """Takes one outcome."""
+        self.count[outcome.status] += 1
+        self.pixels += outcome.pixels if outcome.status == "done" else 0
+        if outcome.record is not None:
+            self.notes.update(outcome.record.notes)
+        if outcome.error is not None:
+            self.exit_codes.add(outcome.error.exit_code)
+            self._say(f"error: {_named(outcome)}")
+        if self.json_lines:
+            print(json.dumps(outcome.describe()), flush=True)
+        if self.bar is not None and outcome.status not in ("skipped", "not started"):
+            self.bar.set_postfix_str(f"{self._speed():.2f} MP/s", refresh=False)
+            self.bar.update()
+
+    def exit_status(self) -> int:
+        """0: all done; 1: some failed; the error's own where nothing was done and all failed in the same way."""
+        if not self.count["failed"] and not self.count["not started"]:
+            return 0
+        nothing_done = not self.count["done"] and not self.count["skipped"]
+        return self.exit_codes.copy().pop() if nothing_done and len(self.exit_codes) == 1 else 1
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        if self.count["not started"]:
+            self._say(f"error: {self.count['not started']} more inputs were not started")
+        if kind is KeyboardInterrupt:
+            done = self.count["done"] + self.count["skipped"]
+            self._say(f"{done} of {len(self.plan.jobs) + len(self.plan.settled)} are finished; --resume does the rest")
+        elif not self.quiet and kind is None:
+            self._sum_up()
+
+    def _speed(self) -> float:
+        return self.pixels / 1e6 / max(time.monotonic() - self.began, 1e-9)
+
+    def _sum_up(self) -> None:
+        for note, count in self.notes.items():
+            self._say(f"note: {note}" + (f" ({count} images)" if count > 1 else ""))
+        seconds = time.monotonic() - self.began
+        done, megapixels = self.count["done"], self.pixels / 1e6
+        parts = [f"{done} image{'s' * (done != 1)}, {megapixels:.2f} megapixels in {seconds:.1f} s"]
+        if done:
+            parts[0] += f" ({self._speed():.2f} megapixels per second)"
+        parts += [f"{self.count[status]} {text}" for status, text in _COUNTED if self.count[status]]
+        if self.plan.passed_over:
+            parts.append(f"{self.plan.passed_over} other file{'s' * (self.plan.passed_over != 1)} passed over")
+        self._say("; ".join(parts))
+
+    def _say(self, text: str) -> None:
+        line = f"enhance: {one_line(text)}"
+        if self.bar is not None:
+            self.bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr)
+
+
+def _named(outcome: Outcome) -> str:
+    """The error with the input that it is about, which a missing model, for example, does not name."""
+    error = outcome.error
+    known = error is None or error.source in (outcome.input, outcome.output, "<stdin>", "<stdout>")
+    return str(error) if known else f"{outcome.input}: {error}"
+
+
+_COUNTED = (("failed", "failed"), ("skipped", "skipped as finished"), ("not started", "not started"))

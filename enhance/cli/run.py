@@ -1,0 +1,230 @@
+"""Enhances JPEG and VVC stills: files and folders.
+
+Here a call's options become a plan, knobs and a place for the results; `enhance.batch.pipeline` does the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from enhance.cli.options import (
+    add_colour_arguments,
+    add_decoder_arguments,
+    add_machine_arguments,
+    add_model_argument,
+    add_sampling_arguments,
+    check_decoder,
+    chosen_decoders,
+    chosen_knobs,
+    max_pixels,
+)
+from enhance.errors import OutputError, UsageError, WeightsError
+from enhance.knobs import Knobs
+
+if TYPE_CHECKING:
+    from enhance.batch.pipeline import SmallPictures
+    from enhance.batch.plan import Job, Plan
+    from enhance.cli.report import Reporter
+    from enhance.enhancer import Enhancer
+    from enhance.images import EnhancedImage
+    from enhance.output.encoders import OutputFormat
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `enhance run` understands."""
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="JPEG and VVC files, folders, patterns; - reads stdin")
+    parser.add_argument("-o", "--output", metavar="OUT", help="a folder, or for one input a picture; - is stdout")
+    parser.add_argument("-r", "--recursive", action="store_true", help="take subfolders too, and mirror the tree")
+    present = parser.add_mutually_exclusive_group()
+    present.add_argument("--resume", action="store_true", help="skip inputs whose output exists")
+    present.add_argument("--force", action="store_true", help="replace outputs that exist")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--json", action="store_true", help="one JSON line per input on stdout")
+    add_model_argument(parser)
+    _add_output_arguments(parser.add_argument_group("output"))
+    _add_knobs(parser.add_argument_group("knobs"))
+    vvc = parser.add_argument_group("VVC")
+    add_decoder_arguments(vvc)
+    add_colour_arguments(vvc)
+    add_machine_arguments(parser.add_argument_group("machine"))
+
+
+def _add_output_arguments(group: Any) -> None:
+    group.add_argument("--format", metavar="NAME", help="png (default in a folder), jpg, webp or tiff")
+    group.add_argument("--depth", type=int, default=8, metavar="8|16", help="bits per sample; 16 in PNG and TIFF files")
+    group.add_argument("--output-quality", type=int, metavar="N", help="1-100, of JPEG (default 95) and WebP files")
+
+
+def _add_knobs(group: Any) -> None:
+    group.add_argument("--quality", type=int, metavar="Q", help="1-100: in place of a JPEG's own (re-saved files)")
+    group.add_argument("--qp", type=float, metavar="QP", help="0-63: in place of a VVC stream's own")
+    add_sampling_arguments(group)
+    group.add_argument("--no-consistent", action="store_true", help="results may leave what a JPEG allows")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Does what was asked for. Returns the exit status."""
+    from enhance.batch.plan import STREAM, plan_batch
+    from enhance.cli.report import Reporter
+
+    knobs = _knobs(options)
+    place = _Place.of(options)
+    check_decoder(options)
+    if options.inputs.count(STREAM) and sys.stdin.isatty():
+        raise UsageError("stdin is a terminal", hint="pipe a picture into it")
+    plan = plan_batch(
+        options.inputs,
+        place.name,
+        extension=place.format.extension,
+        out_is_file=place.is_file,
+        recursive=options.recursive,
+        existing="skip" if options.resume else "replace" if options.force else "refuse",
+    )
+    with Reporter(plan, quiet=options.quiet, json_lines=options.json) as reporter:
+        for outcome in plan.settled:
+            reporter.tell(outcome)
+        if plan.jobs:
+            place.prepare()
+            _work(plan, options, knobs, place, reporter)
+    return reporter.exit_status()
+
+
+def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
+    from enhance.batch.pipeline import decode_input, run_batch
+    from enhance.codecs.vvc.process import end_all
+    from enhance.enhancer import Enhancer
+
+    enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
+    _check_models(plan, enhancer)
+    reporter.start()
+    enhance = partial(enhancer.run, knobs=knobs, depth=place.depth)
+    decode = partial(decode_input, max_pixels=max_pixels(options), decoders=chosen_decoders(options))
+    small = _small_pictures(enhancer, knobs)
+    batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, small=small, abandon=end_all)
+    with closing(batch) as outcomes:
+        for outcome in outcomes:
+            reporter.tell(outcome)
+
+
+def _small_pictures(enhancer: Enhancer, knobs: Knobs) -> SmallPictures | None:
+    """Two threads on a picture each do more than both on one: they never wait for each other, nor for a writer."""
+    from enhance.batch.pipeline import SmallPictures
+    from enhance.runtime import use_one_thread
+
+    threads = enhancer.small_at_a_time()
+    return SmallPictures(threads, partial(enhancer.is_small, knobs=knobs), use_one_thread) if threads > 1 else None
+
+
+def _check_models(plan: Plan, enhancer: Enhancer) -> None:
+    """A damaged installation shows once, and not with every file. A model that only some files need may be missing."""
+    from enhance.codecs.registry import codec_of_name
+
+    errors: dict[str | None, WeightsError] = {}
+    codecs = {codec_of_name(job.input) for job in plan.jobs}
+    for codec in codecs - {None}:
+        try:
+            enhancer.checkpoint(str(codec))
+        except WeightsError as error:
+            errors[codec] = error
+    if errors.keys() == codecs:
+        raise next(iter(errors.values()))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where results go, and in which format."""
+
+    name: str
+    is_file: bool
+    format: OutputFormat
+    depth: int
+    quality: int | None
+    overwrite: bool
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> _Place:
+        """Reads -o and the output options. Raises UsageError where they do not fit together."""
+        from enhance.batch.plan import STREAM
+        from enhance.output.encoders import OutputFormat, check_depth, check_quality
+
+        name = options.output or (STREAM if options.inputs == [STREAM] else None)
+        if name is None:
+            raise UsageError("no place for the results was given", hint="-o FOLDER, or -o NAME.png for one input")
+        if name == STREAM and options.json:
+            raise UsageError("stdout cannot hold both the picture and --json", hint="write the picture to a file")
+        if name == STREAM and sys.stdout is None:
+            raise OutputError("stdout is closed", hint="name a file with -o")
+        if name == STREAM and sys.stdout.isatty():
+            raise UsageError("stdout is a terminal", hint="pipe it somewhere, or name a file with -o")
+        asked = OutputFormat.from_name(options.format) if options.format else None
+        named = None
+        if name != STREAM and not name.endswith(("/", os.sep)) and not os.path.isdir(name):
+            named = _format_of(name)
+        if asked and named and asked is not named:
+            raise UsageError(f"contradicts --format {options.format}", source=name, hint="leave one of them out")
+        chosen = asked or named or OutputFormat.PNG
+        check_depth(chosen, options.depth)
+        check_quality(chosen, options.output_quality)
+        return cls(name, named is not None, chosen, options.depth, options.output_quality, overwrite=options.force)
+
+    def prepare(self) -> None:
+        """Makes the output folder, so that a place that cannot be written shows before the work."""
+        from enhance.batch.plan import STREAM
+
+        if self.name != STREAM:
+            _make_folder(Path(self.name).parent if self.is_file else Path(self.name))
+
+    def write(self, image: EnhancedImage, job: Job) -> None:
+        """Writes one result; called in threads."""
+        from enhance.batch.plan import STREAM
+        from enhance.output.atomic_file import as_output_error
+        from enhance.output.writer import encode_image, write_image
+
+        if job.output == STREAM:
+            with as_output_error("<stdout>"):
+                sys.stdout.buffer.write(encode_image(image, self.format, quality=self.quality))
+                sys.stdout.buffer.flush()
+            return
+        _make_folder(Path(job.output).parent)
+        write_image(image, job.output, fmt=self.format, quality=self.quality, overwrite=self.overwrite)
+
+
+_OTHER_PICTURES = {
+    ".266", ".avif", ".bmp", ".exr", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".mkv", ".mp4", ".pbm", ".pdf",
+    ".pgm", ".pnm", ".ppm", ".psd", ".svg", ".tga", ".vvc", ".y4m", ".yuv",
+}  # fmt: skip
+
+
+def _format_of(name: str) -> OutputFormat | None:
+    """The format that a name's extension stands for; None: it is the name of a folder.
+
+    Raises UsageError for a picture's extension that cannot be written: nobody calls a folder photo.bmp.
+    """
+    from enhance.output.encoders import OutputFormat
+
+    try:
+        return OutputFormat.from_path(name)
+    except UsageError:
+        if Path(name).suffix.lower() in _OTHER_PICTURES:
+            raise
+        return None
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"the folder cannot be made: {error.strerror}"
+        raise OutputError(reason, source=str(folder), hint="name another with -o") from error
+
+
+def _knobs(options: argparse.Namespace) -> Knobs:
+    own = {"quality": options.quality, "qp": options.qp, "consistent": not options.no_consistent}
+    return Knobs(**chosen_knobs(options), **own)

@@ -1,0 +1,1 @@
+"""From the numbers of pictures to means with intervals, tables and plots."""

@@ -1,0 +1,139 @@
+"""The residual of one picture: the posterior mean r̂_1, a sample r̂_N, and what lies between them.
+
+The arrays cover the whole picture. Above `LARGE` pixels they are kept in fewer bits, so that 100 megapixels fit into
+2 GiB; this depends on the size of the picture alone, never on tiles or on what is free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from enhance.diffusion.noise import BLOCK, NoiseField
+from enhance.diffusion.sampler import sample_ddim, sample_ddpm, start_from_gaussian, start_from_mmse
+from enhance.diffusion.schedule import timesteps
+from enhance.inference.reconstruction import bands
+from enhance.inference.tiled_denoiser import TiledDenoiser
+from enhance.inference.tiling import Box
+from enhance.knobs import Sampling
+
+LARGE = 1 << 24
+
+
+@dataclass(frozen=True)
+class Residual:
+    """r = r̂_1 + p (r̂_N - r̂_1), in units of s(q).
+
+    Attributes:
+        mmse: r̂_1, [3, H', W'] of the padded picture; None where p = 1.
+        sample: r̂_N, likewise; None where p = 0.
+        sample_share: p.
+        mmse_step: unit of `mmse`.
+    """
+
+    mmse: Tensor | None
+    sample: Tensor | None
+    sample_share: float
+    mmse_step: float = 1.0
+
+    def rows(self, rows: slice, width: int) -> Tensor:
+        """Rows of the picture, float32 [h, width, 3]; the padding is left out."""
+        parts = ((self.mmse, (1 - self.sample_share) * self.mmse_step), (self.sample, self.sample_share))
+        terms = [part[:, rows, :width].permute(1, 2, 0).float() * weight for part, weight in parts if part is not None]
+        return terms[0] if len(terms) == 1 else terms[0].add_(terms[1])
+
+
+def state_dtype(height: int, width: int) -> torch.dtype:
+    """Arithmetic between the steps.
+
+    float16 rounds a value r by at most |r| / 2048, and a unit of r is 20 code values at the lowest quality: less than
+    0.01 of one where |r| < 1, about 0.05 at the threshold.
+    """
+    return torch.float16 if height * width > LARGE else torch.float32
+
+
+def state_bytes(height: int, width: int, sampling: Sampling) -> int:
+    """Memory that the arrays of `sample_residual` take."""
+    large = height * width > LARGE
+    arrays = 1.0 if sampling.evaluations == 1 else 2.0
+    if 0 < sampling.sample_share < 1:  # the mean beside the sample
+        arrays += 0.5 if large else 1.0
+    return int(3 * height * width * (2 if large else 4) * arrays)
+
+
+def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseField, threshold: float) -> Residual:
+    """Draws the residual of one picture.
+
+    Args:
+        denoise: the network over this picture.
+        sampling: steps, perception, start.
+        noise: the picture's noise field.
+        threshold: τ(q); may be infinite.
+
+    Returns:
+        the residual; it holds the array of `denoise`, which must not be called again.
+    """
+    first = denoise(None, 1.0).clamp_(-threshold, threshold) if sampling.needs_mmse else None
+    if sampling.is_mean:
+        return Residual(first, None, 0.0)
+    if sampling.evaluations == 1:
+        # Looked at once, so the state is made window by window: no second array of the picture's size.
+        def scaled_noise(window: Box) -> Tensor:
+            return start_from_gaussian(_crop(noise, 0, *window.slices), sampling.start)
+
+        return Residual(None, denoise(scaled_noise, sampling.start).clamp_(-threshold, threshold), 1.0)
+    kept, step = None, 1.0
+    if first is not None and sampling.sample_share < 1:
+        kept, step = _keep(first)
+    r_t = _start(denoise, first, sampling, noise)
+    times = timesteps(sampling.start, sampling.sampler_steps)
+
+    def draw(index: int) -> Tensor:
+        # The samplers have no more use for the prediction when they ask for noise, and it has the right size.
+        return _fill(denoise.prediction, noise, 1 + index)
+
+    if sampling.sampler == "ddpm":
+        sample = sample_ddpm(denoise, r_t, times, threshold=threshold, noise=draw)
+    else:
+        sample = sample_ddim(denoise, r_t, times, threshold=threshold, eta=sampling.eta, noise=draw)
+    return Residual(kept, sample, sampling.sample_share, step)
+
+
+def _keep(first: Tensor) -> tuple[Tensor, float]:
+    """A copy of r̂_1 for the mixture at the end, and its unit.
+
+    In large pictures it has 8 bits over its range, usually ±τ at most: steps of 2 τ s(q) 127.5 / 254, 0.84 code values
+    at quality 1, 0.5 at 10 and 0.25 at 75, so an error of at most half of that, times 1 - p.
+    """
+    if first.dtype == torch.float32:
+        return first.clone(), 1.0
+    lowest, highest = first.aminmax()
+    step = max(float(highest), -float(lowest), torch.finfo(first.dtype).tiny) / 127
+    kept = torch.empty(first.shape, dtype=torch.int8)
+    for rows in bands(first.shape[1], first.shape[2]):
+        kept[:, rows] = first[:, rows].float().div_(step).round_().to(torch.int8)
+    return kept, step
+
+
+def _start(denoise: TiledDenoiser, first: Tensor | None, sampling: Sampling, noise: NoiseField) -> Tensor:
+    state = torch.empty(denoise.shape, dtype=denoise.state_dtype)
+    for rows in bands(state.shape[1], state.shape[2], BLOCK):
+        drawn = _crop(noise, 0, rows, slice(0, state.shape[2]))
+        if sampling.init == "mmse" and first is not None:
+            state[:, rows] = start_from_mmse(first[:, rows].float(), drawn, sampling.start)
+        else:
+            state[:, rows] = start_from_gaussian(drawn, sampling.start)
+    return state
+
+
+def _fill(out: Tensor, noise: NoiseField, draw: int) -> Tensor:
+    for rows in bands(out.shape[1], out.shape[2], BLOCK):
+        out[:, rows] = _crop(noise, draw, rows, slice(0, out.shape[2]))
+    return out
+
+
+def _crop(noise: NoiseField, draw: int, rows: slice, columns: slice) -> Tensor:
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    return torch.from_numpy(noise.crop(draw, rows.start, columns.start, height, width))

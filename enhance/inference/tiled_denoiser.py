@@ -1,0 +1,209 @@
+"""The network over a whole picture: tile by tile, on any device, within a budget of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from enhance import runtime
+from enhance.codecs.conditioning import mirrored
+from enhance.errors import DeviceError, WeightsError
+from enhance.images import Pixels
+from enhance.inference.reconstruction import white_level
+from enhance.inference.tiling import Box, Tile, TilePlan, crop_padded, padded
+
+_BYTES_PER_PIXEL = 640
+
+_MIRRORS = ((), (-1,), (-2,), (-2, -1))
+"""Dimensions that are turned round. A window is a multiple of the network's stride, so its grid stays in place."""
+
+_MIRROR_BYTES_PER_PIXEL = 4 * 3 * 4
+"""Of a mirrored state and picture, the prediction turned back, and the sum, in float32."""
+
+State = Tensor | Callable[[Box], Tensor] | None
+"""A state [3, H', W'], a function that makes its windows [3, h, w], or none."""
+
+
+class WindowNetwork(Protocol):
+    """What is asked of a network; `enhance.models.unet.Denoiser` is one.
+
+    Its `window_bytes(height, width, dtype)` may say how much memory it needs; 640 bytes a pixel if it does not.
+    """
+
+    @property
+    def stride(self) -> int: ...
+
+    @property
+    def receptive_radius(self) -> int: ...
+
+    def __call__(
+        self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+    ) -> Tensor: ...
+
+
+class TiledDenoiser:
+    """Predicts the residual of one picture; satisfies `enhance.diffusion.sampler.Denoise`.
+
+    The state and the prediction cover the picture padded to multiples of the network's stride, [3, H', W'], and stay on
+    the CPU; only windows travel to the device.
+
+    Args:
+        network: already on `device`.
+        pixels: [H, W, 3] or [H, W]; uint8, uint16 or float32 in [0, 1], as in `DecodedImage`.
+        conditioning: [F], `Rate.conditioning()`.
+        tile: side of the tiles; 0: one piece; "auto": the fewest that fit into `budget` bytes.
+        device, dtype: where and in which arithmetic the network is computed (float32 or bfloat16).
+        state_dtype: of the state and the prediction.
+        budget: bytes for one window, used with "auto".
+        ensemble: how many mirror images are predicted and averaged, 1, 2 or 4, the picture itself the first of them
+            (geometric self-ensemble, Lim et al. 2017, "Enhanced deep residual networks for single image
+            super-resolution", without the transposed ones: JPEG's tables tell rows from columns).
+
+    Attributes:
+        plan: the tiles; smaller ones after the device ran out of memory, which does not change the result.
+        notes: what the user should know, one line each.
+    """
+
+    def __init__(
+        self,
+        network: WindowNetwork,
+        pixels: Pixels,
+        conditioning: np.ndarray,
+        *,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        tile: int | str = "auto",
+        state_dtype: torch.dtype = torch.float32,
+        budget: int = 2**30,
+        ensemble: int = 1,
+    ) -> None:
+        self._network, self._pixels = network, pixels
+        self._device, self._dtype = device, dtype
+        self._mirrors = _MIRRORS[:ensemble]
+        self._conditioning: dict[tuple[int, ...], Tensor] = {
+            mirror: torch.from_numpy(mirrored(conditioning, rows=-2 in mirror, columns=-1 in mirror)).to(device)[None]
+            for mirror in self._mirrors
+        }
+        height, width = pixels.shape[:2]
+        stride, radius = network.stride, network.receptive_radius
+        if isinstance(tile, str):
+            mirrors = _MIRROR_BYTES_PER_PIXEL if ensemble > 1 else 0
+
+            def affordable(height: int, width: int) -> bool:
+                return window_bytes(network, height, width, dtype) + mirrors * height * width <= budget
+
+            self.plan = TilePlan.within(height, width, affordable, radius, stride)
+        else:
+            self.plan = TilePlan.with_tiles(height, width, tile, radius, stride)
+        self.shape = (3, padded(height, stride), padded(width, stride))
+        self.state_dtype = state_dtype
+        self._prediction: Tensor | None = None
+        self._repeated = 0
+
+    @property
+    def prediction(self) -> Tensor:
+        """The array that every call fills and returns, [3, H', W']."""
+        if self._prediction is None:
+            self._prediction = torch.empty(self.shape, dtype=self.state_dtype)
+        return self._prediction
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self._repeated:
+            return ()
+        return (f"{self._repeated} tile(s) computed in float32: bfloat16 gave a value that is not finite",)
+
+    def __call__(self, r_t: State, t: float, position: float = 0.0) -> Tensor:
+        """Predicts r0 for the whole padded picture.
+
+        Args:
+            r_t: state [3, H', W'], or what makes its windows; None at t = 1, where the network ignores it.
+            t: noise level, 0 to 1.
+            position: at t = 1, from 0, the posterior mean, to 1, the best looks.
+
+        Returns:
+            [3, H', W']; the next call overwrites it.
+
+        Raises:
+            DeviceError: out of memory with the smallest tiles.
+            WeightsError: the prediction is not finite in float32 either, or the network knows no position.
+        """
+        while True:
+            try:
+                for tile in self.plan:
+                    rows, columns = tile.core.slices
+                    self.prediction[:, rows, columns] = self._core(tile, r_t, t, position)
+                return self.prediction
+            except (RuntimeError, MemoryError) as error:
+                if not runtime.is_out_of_memory(error):
+                    raise
+                smaller = self.plan.smaller()
+                if smaller is None:
+                    raise DeviceError(
+                        f"out of memory on {self._device} with the smallest tiles",
+                        hint="close other programs" + (", or use --device cpu" if self._device.type != "cpu" else ""),
+                    ) from error
+            # Outside of the handler: the error holds the frames, and with them the arrays, that did not fit.
+            self.plan = smaller
+            runtime.release_cached_memory(self._device)
+
+    def _core(self, tile: Tile, r_t: State, t: float, position: float) -> Tensor:
+        rows, columns = tile.window.slices
+        base = self._base(tile.window)
+        if r_t is None:
+            state = base.new_zeros(()).expand(base.shape)
+        else:
+            state = self._to_device(r_t(tile.window) if callable(r_t) else r_t[:, rows, columns])
+        core = (0, slice(None), *tile.core.inside(tile.window).slices)
+        prediction = self._evaluate(state, base, t, position, self._dtype)[core]
+        if not torch.isfinite(prediction).all() and self._dtype != torch.float32:
+            self._repeated += 1
+            prediction = self._evaluate(state, base, t, position, torch.float32)[core]
+        if not torch.isfinite(prediction).all():
+            raise WeightsError("the network's prediction is not finite", hint="the checkpoint is damaged")
+        return prediction.cpu()
+
+    def _evaluate(self, state: Tensor, base: Tensor, t: float, position: float, dtype: torch.dtype) -> Tensor:
+        time, place = (torch.full((1,), value, device=self._device) for value in (t, position))
+        looks = place if position else None
+        low = dtype != torch.float32
+
+        def seen_in(mirror: tuple[int, ...]) -> Tensor:
+            # Disabled explicitly, so that a caller's own autocast does not decide for us.
+            with torch.autocast(self._device.type, dtype=dtype if low else None, enabled=low):
+                turned = _turn(state, mirror), _turn(base, mirror)
+                prediction = self._network(*turned, time, self._conditioning[mirror], looks)
+            return _turn(prediction.float(), mirror)
+
+        total = seen_in(self._mirrors[0])
+        for mirror in self._mirrors[1:]:
+            total = total + seen_in(mirror)
+        return total if len(self._mirrors) == 1 else total / len(self._mirrors)
+
+    def _base(self, window: Box) -> Tensor:
+        """A window of the decoded picture, [1, 3, h, w] in [-1, 1]."""
+        crop = crop_padded(self._pixels, window)
+        values = torch.from_numpy(np.array(crop if crop.dtype == np.uint8 else crop.astype(np.float32)))
+        if values.ndim == 2:
+            values = values[..., None].expand(-1, -1, 3)
+        return self._to_device(values.permute(2, 0, 1)).mul_(2 / white_level(crop.dtype)).sub_(1)
+
+    def _to_device(self, values: Tensor) -> Tensor:
+        moved = values.to(self._device)[None]
+        # `copy`: the result is changed in place, and must never be the state itself.
+        return moved.to(torch.float32, memory_format=torch.channels_last, copy=True)
+
+
+def _turn(images: Tensor, mirror: tuple[int, ...]) -> Tensor:
+    """The images, or a mirrored copy."""
+    return images.flip(mirror) if mirror else images
+
+
+def window_bytes(network: WindowNetwork, height: int, width: int, dtype: torch.dtype) -> int:
+    """Memory that a window takes while the network works on it."""
+    own: Callable[[int, int, torch.dtype], int] | None = getattr(network, "window_bytes", None)
+    return own(height, width, dtype) if own else _BYTES_PER_PIXEL * height * width

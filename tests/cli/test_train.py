@@ -1,0 +1,78 @@
+"""`enhance train` end to end on a folder of photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from enhance.cli.main import main
+from enhance.models.checkpoint import load_checkpoint
+from enhance.models.unet import UNetConfig
+
+TINY = UNetConfig(widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("enhance.cli.train.UNetConfig", lambda: TINY)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, pixels in (("a", data.astronaut()), ("b", data.chelsea())):
+        Image.fromarray(np.asarray(pixels)[:96, :128]).save(folder / f"{name}.png")
+    return folder
+
+
+def test_train_resume_and_fine_tune(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    common = [str(photos), "--crop", "32", "--batch", "2", "--workers", "0", "--device", "cpu"]
+    assert main(["train", *common, "-o", str(run), "--steps", "3", "--val", str(photos)]) == 0
+    first = load_checkpoint(run / "model.safetensors")
+    assert first.training["step"] == 3 and first.training["images"] == 2
+    assert (run / "curve.csv").read_text().count("\n") == 2
+    assert main(["train", *common, "-o", str(run), "--steps", "5"]) == 2, "a run is not overwritten by mistake"
+    assert main(["train", *common, "-o", str(run), "--steps", "5", "--resume"]) == 0
+    assert load_checkpoint(run / "model.safetensors").training["step"] == 5
+    other = tmp_path / "fine"
+    assert main(["train", *common, "-o", str(other), "--steps", "1", "--init", str(run / "model.safetensors")]) == 0
+    fine = load_checkpoint(other / "model.safetensors")
+    assert fine.training["init"]["step"] == 5
+    assert fine.residual_scale == first.residual_scale
+    assert not capsys.readouterr().out, "the output is for data"
+
+
+def test_calibrate_prints_the_tables(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert main(["train", str(photos), "--crop", "32", "-o", str(run), "--calibrate"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 21 and all("tau" in line for line in lines)
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["--crop", "40"], 2),
+        (["--looks-share", "0.1"], 2),
+        (["--posterior-share", "1.5"], 2),
+        (["--posterior-share", "-0.1"], 2),
+        (["--looks-share", "0.6", "--posterior-share", "0.6", "--lpips", "alex.safetensors"], 2),
+        (["--lpips", "absent.safetensors", "--steps", "1"], 3),
+        (["--resume", "--steps", "1"], 3),
+        (["--init", "absent.safetensors", "--steps", "1"], 3),
+    ],
+)
+def test_mistakes_have_their_exit_status(photos: Path, tmp_path: Path, arguments: list[str], status: int) -> None:
+    defaults = [] if "--crop" in arguments else ["--crop", "32"]
+    assert main(["train", str(photos), "-o", str(tmp_path / "run"), "--device", "cpu", *defaults, *arguments]) == status
+
+
+def test_a_damaged_run_is_told_as_such(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "state.pt").write_bytes(b"garbage")
+    assert main(["train", str(photos), "-o", str(run), "--crop", "32", "--device", "cpu", "--resume"]) == 3
+    assert "state.pt" in capsys.readouterr().err
