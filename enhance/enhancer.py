@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,20 @@ import numpy as np
 import torch
 
 from enhance import runtime
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.noise import NoiseField
 from enhance.errors import DecodeError, UsageError, WeightsError
-from enhance.images import Consistency, DecodedImage, EnhancedImage, EnhancementRecord, Pixels, Rate
-from enhance.inference.reconstruction import Values, reconstruct, to_dtype
+from enhance.images import (
+    BELIEVED,
+    Consistency,
+    DecodedImage,
+    EnhancedImage,
+    EnhancementRecord,
+    Rate,
+    Trust,
+)
+from enhance.inference.reconstruction import Reconstruction, Values, reconstruct, to_dtype
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
 from enhance.inference.tiled_denoiser import TiledDenoiser
 from enhance.knobs import Knobs, Sampling
@@ -137,16 +146,20 @@ class Enhancer:
         if consistency is not None and overridden:
             consistency = None
             notes += ("not projected onto the file's own intervals: the quality was overridden",)
+        trust = _trust(decoded, rate, model, sampling, knobs)
         denoise = None
-        if knobs.strength == 0:
-            pixels, consistency = np.array(to_dtype(decoded.pixels, dtype)), None
+        if trust.is_blind:
+            reconstruction, consistency = Reconstruction(np.array(to_dtype(decoded.pixels, dtype))), None
+            if knobs.strength > 0:
+                notes += ("left as it is: at this rate the model has nothing to mend",)
         else:
             with torch.inference_mode():
                 denoise = self._denoise(decoded, rate, model, sampling, knobs)
                 residual = sample_residual(denoise, sampling, NoiseField(int(knobs.seed)), threshold)
                 notes += denoise.notes
-                pixels, consistency, more = _apply(decoded, residual, knobs.strength * scale, consistency, dtype)
+                reconstruction, consistency, more = _apply(decoded, residual, scale, consistency, trust, dtype)
                 notes += more
+        weights = reconstruction.weights
         record = EnhancementRecord(
             codec=rate.codec,
             rate=rate.describe(),
@@ -159,6 +172,8 @@ class Enhancer:
             threshold=threshold,
             residual_scale=scale,
             consistent=consistency is not None,
+            factor=(trust.luma, trust.chroma),
+            withheld=None if weights is None else float(1 - weights.mean()),
             ensemble=int(knobs.ensemble),
             model=f"{model.name} {model.sha256[:12]}".strip(),
             device=str(self.device),
@@ -167,7 +182,7 @@ class Enhancer:
             seconds=time.perf_counter() - began,
             notes=decoded.notes + notes,
         )
-        return EnhancedImage(pixels, record, decoded.metadata, decoded.source)
+        return EnhancedImage(reconstruction.pixels, record, decoded.metadata, decoded.source, weights)
 
     def is_small(self, decoded: DecodedImage, knobs: Knobs) -> bool:
         """Whether a picture is a few seconds' work for one thread, and best left to it while others do their own.
@@ -281,14 +296,25 @@ def _choose_rate(decoded: DecodedImage, knobs: Knobs) -> tuple[Rate, bool, tuple
     return chosen, True, notes
 
 
+def _trust(decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, knobs: Knobs) -> Trust:
+    """How far the correction is to be believed, the user's strength included."""
+    trust = BELIEVED
+    if isinstance(rate, JpegRate):
+        trust = model.trust(rate, float(sampling.perception), guarded=knobs.guard)
+    trust = trust.scaled(float(knobs.strength))
+    # What has no colour gets none. In gray files there is no chroma to speak of.
+    return replace(trust, chroma=0.0) if decoded.is_neutral else trust
+
+
 def _apply(
     decoded: DecodedImage,
     residual: Residual,
     scale: float,
     consistency: Consistency | None,
+    trust: Trust,
     dtype: np.dtype[Any],
-) -> tuple[Pixels, Consistency | None, tuple[str, ...]]:
-    """The pixels, the projection that was really applied, and notes."""
+) -> tuple[Reconstruction, Consistency | None, tuple[str, ...]]:
+    """The result, the projection that was really applied, and notes."""
 
     def change(rows: slice) -> Values:
         # From [-1, 1] to code values: 255 / 2.
@@ -297,10 +323,11 @@ def _apply(
         return found
 
     try:
-        return reconstruct(decoded.pixels, change, consistency, dtype=dtype), consistency, ()
+        return reconstruct(decoded.pixels, change, consistency, trust=trust, dtype=dtype), consistency, ()
     except DecodeError as error:
         _LOG.warning("%s: %s", decoded.source, error)
-        return reconstruct(decoded.pixels, change, dtype=dtype), None, (f"not projected: {error.reason}",)
+        unprojected = reconstruct(decoded.pixels, change, trust=trust, dtype=dtype)
+        return unprojected, None, (f"not projected: {error.reason}",)
 
 
 @lru_cache(maxsize=4)

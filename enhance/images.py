@@ -5,7 +5,8 @@ Nothing here knows of torch, of a file format or of a decoder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -49,6 +50,39 @@ class Consistency(Protocol):
         Returns:
             a new array of the same shape and unit; not clipped.
         """
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far a network's correction of one picture is to be believed.
+
+    Attributes:
+        luma, chroma: factors on the correction, 0 to 1: what the network knows at this rate at all.
+        full, none: between these shares of energy that the file rules out, the weight of the correction falls from 1
+            to 0, block by block (see `codecs.jpeg.trust`).
+    """
+
+    luma: float = 1.0
+    chroma: float = 1.0
+    full: float = 0.02
+    none: float = 0.2
+
+    def scaled(self, strength: float) -> Trust:
+        """With another factor on the whole correction."""
+        return replace(self, luma=strength * self.luma, chroma=strength * self.chroma)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing of the correction is believed."""
+        return self.luma == 0 and self.chroma == 0
+
+    def factors(self, planes: int, is_rgb: bool) -> list[float]:
+        """One factor for each plane of a picture."""
+        return [self.luma] * planes if is_rgb else [self.luma, self.chroma, self.chroma][:planes]
+
+
+BELIEVED = Trust(full=math.inf, none=math.inf)
+"""Every correction is believed."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +140,14 @@ class DecodedImage:
     def is_gray(self) -> bool:
         return self.pixels.ndim == 2
 
+    @property
+    def is_neutral(self) -> bool:
+        """Whether it has no colour anywhere: gray, or R = G = B in every pixel."""
+        if self.is_gray:
+            return True
+        red, green, blue = (self.pixels[..., channel] for channel in range(3))
+        return bool(np.array_equal(red, green) and np.array_equal(green, blue))
+
 
 @dataclass(frozen=True)
 class EnhancementRecord:
@@ -130,6 +172,8 @@ class EnhancementRecord:
         tile: side of the tiles in pixels; 0: the image in one piece.
         seconds: wall time of the enhancement, decoding and writing excluded.
         notes: one line each, the decoder's included.
+        factor: of the corrections of luma and chroma, 0 to 1: what the model knows at this rate, times the strength.
+        withheld: share of the picture, 0 to 1, in which the correction was not believed; None: could not be told.
     """
 
     codec: str
@@ -150,6 +194,8 @@ class EnhancementRecord:
     tile: int
     seconds: float
     notes: tuple[str, ...] = ()
+    factor: tuple[float, float] = (1.0, 1.0)
+    withheld: float | None = None
 
 
 @dataclass(frozen=True)
@@ -161,9 +207,12 @@ class EnhancedImage:
         record: what was done.
         metadata: as decoded; the writer carries it over.
         source: the name to use in messages.
+        weights: float32 [ceil(H / 8), ceil(W / 8)], from 0 where the correction was not believed at all to 1; None if
+            that could not be told.
     """
 
     pixels: Pixels
     record: EnhancementRecord
     metadata: Metadata = field(default_factory=Metadata)
     source: str = "<memory>"
+    weights: npt.NDArray[np.float32] | None = None

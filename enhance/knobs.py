@@ -111,6 +111,7 @@ class Knobs:
         tile: side of the tiles in pixels, rounded up to the network's stride; 0: one piece; "auto": by free memory.
             The result does not depend on it.
         consistent: project the result onto the images that the bitstream stands for.
+        guard: hold the correction back where the bitstream rules out much of what the network says (JPEG).
         ensemble: 1, 2 or 4: the network's answers for the picture and its mirror images are averaged, at so many times
             the cost. A little nearer to the original.
         sampler: "ddim" or "ddpm".
@@ -132,6 +133,7 @@ class Knobs:
     seed: int = 0
     tile: int | Literal["auto"] = "auto"
     consistent: bool = True
+    guard: bool = True
     ensemble: int = 1
     sampler: Sampler | None = None
     eta: float | None = None

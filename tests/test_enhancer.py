@@ -379,8 +379,8 @@ class _Wrapped(torch.nn.Module):
         self.inner = inner
         self.stride, self.receptive_radius = inner.stride, inner.receptive_radius
 
-    def forward(self, r_t: torch.Tensor, base: torch.Tensor, t: torch.Tensor, rate: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.inner(r_t, base, t, rate)
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.inner(*inputs)
         return result
 
 

@@ -50,6 +50,7 @@ def _add_knobs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--threshold", type=float, nargs="+", metavar="F", help="factor on τ(q); inf: no limit")
     group.add_argument("--ensemble", type=int, nargs="+", choices=ENSEMBLES, help="mirror images to average over")
     group.add_argument("--consistent", nargs="+", choices=["on", "off", "both"], help="projection onto the bitstream")
+    group.add_argument("--guard", nargs="+", choices=["on", "off", "both"], help="holding back what a JPEG rules out")
     group.add_argument(
         "--setting", action="append", default=[], metavar="TEXT",
         help="one more setting, combined with nothing: 'steps=4 eta=1 unprojected'; may be repeated",

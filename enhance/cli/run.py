@@ -67,6 +67,7 @@ def _add_knobs(group: Any) -> None:
     group.add_argument("--qp", type=float, metavar="QP", help="0-63: in place of a VVC stream's own")
     add_sampling_arguments(group)
     group.add_argument("--no-consistent", action="store_true", help="results may leave what a JPEG allows")
+    group.add_argument("--no-guard", action="store_true", help="believe the model even where a JPEG contradicts it")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -226,5 +227,6 @@ def _make_folder(folder: Path) -> None:
 
 
 def _knobs(options: argparse.Namespace) -> Knobs:
-    own = {"quality": options.quality, "qp": options.qp, "consistent": not options.no_consistent}
+    own = {"quality": options.quality, "qp": options.qp, "consistent": not options.no_consistent,
+           "guard": not options.no_guard}  # fmt: skip
     return Knobs(**chosen_knobs(options), **own)

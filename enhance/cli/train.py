@@ -20,6 +20,7 @@ from enhance.training.looks import SeenDistance
 from enhance.training.loop import Trainer, TrainingConfig
 from enhance.training.loss import Looks, Objective
 from enhance.training.material import Material, prepare_jpeg, prepare_vvc
+from enhance.training.sources import Shares
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--init", type=Path, metavar="MODEL", help="start from the weights of a .safetensors model")
     parser.add_argument("--val", type=Path, help="folder of lossless images for the validation curve")
     _add_codec(parser.add_argument_group("base codec"))
+    _add_material(parser.add_argument_group("pictures that are not photos (JPEG only)"))
     parser.add_argument("--batch", type=int, default=16, help="crops per step (default: %(default)s)")
     parser.add_argument("--crop", type=int, default=128, help="side of a crop, a multiple of 16 (default: %(default)s)")
     parser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate (default: %(default)s)")
@@ -77,6 +79,23 @@ def _add_objective(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--looks-weight", type=float, default=2.0, help="factor of LPIPS at position 1 (default: %(default)s)"
     )
+
+
+def _add_material(group: argparse._ArgumentGroup) -> None:
+    shares = Shares()
+    group.add_argument(
+        "--graphics",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="folders of screenshots, documents, comics",
+    )
+    for name, what in (("graphics-share", "of these"), ("drawings", "drawn by chance"), ("neutral", "without colour")):
+        default = getattr(shares, name.removesuffix("-share"))
+        group.add_argument(
+            f"--{name}", type=float, default=default, metavar="SHARE", help=f"of crops {what} (default: %(default)s)"
+        )
 
 
 def _add_codec(group: argparse._ArgumentGroup) -> None:
@@ -143,6 +162,9 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("the shares of a batch must be from 0 to 1, together too", hint="what is left are means")
     if _looks_share(args) and not args.lpips:
         raise UsageError("looks cannot be learned without a measure of them", hint="pass --lpips FILE")
+    for name in ("graphics_share", "drawings", "neutral"):
+        if not 0 <= getattr(args, name) <= 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
     if args.codec != "vvc" and (args.streams or args.pairs or args.squares is not None or args.cache):
         raise UsageError("--streams, --pairs, --squares and --cache are for --codec vvc")
 

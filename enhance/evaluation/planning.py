@@ -66,7 +66,7 @@ def _protocols(args: argparse.Namespace) -> list[Protocol]:
 
 def _settings(args: argparse.Namespace) -> dict[str, Knobs]:
     choices = {name: getattr(args, name) or [] for name in ("mode", *KNOB_TYPES)}
-    choices["consistent"] = parse_switch(args.consistent or [])
+    choices |= {name: parse_switch(getattr(args, name) or []) for name in ("consistent", "guard")}
     # Settings by name stand alone, unless knobs ask for combinations, too.
     settings = combine(choices) if any(choices.values()) or not args.setting else {}
     for text in args.setting:

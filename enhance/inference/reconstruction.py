@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from enhance.images import Consistency, Pixels
+from enhance.images import BELIEVED, Consistency, Pixels, Trust
 
 Values = npt.NDArray[np.float32]
 Change = Callable[[slice], Values]
@@ -17,43 +17,70 @@ Change = Callable[[slice], Values]
 _BAND_PIXELS = 1 << 18
 
 
-@runtime_checkable
-class StripConsistency(Consistency, Protocol):
-    """A projection that does not need the whole image in float32 at a time."""
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""BT.601, as JPEG has it (JFIF 1.02)."""
 
-    def project_strips(self, strip: Callable[[slice], Values]) -> Iterator[tuple[slice, Values]]:
-        """Projects an image that is made strip by strip.
+
+@runtime_checkable
+class JudgingConsistency(Consistency, Protocol):
+    """A bitstream that tells where a correction cannot be right, and is walked over strip by strip."""
+
+    def corrected_strips(self, base: Change, change: Change, trust: Trust) -> Iterator[tuple[slice, Values, Values]]:
+        """The decoded picture with a correction, as far as it can be believed, projected.
 
         Args:
-            strip: called with rows, gives them as `project` takes them.
+            base, change: the decoded picture and the raw correction; called with rows, in 8-bit code values.
+            trust: how far the correction is to be believed.
 
         Returns:
-            the strips from top to bottom, without overlap: their rows, and what `project` gives there.
+            the strips from top to bottom, without overlap: their rows; corrected pixels, not clipped; and the weights,
+            0 to 1, of the correction in blocks of 8x8 pixels.
         """
 
 
+class Reconstruction(NamedTuple):
+    """A corrected picture.
+
+    Attributes:
+        pixels: of the decoded picture's shape.
+        weights: float32 [ceil(H / 8), ceil(W / 8)], how far the correction was believed in each block; None where the
+            bitstream tells nothing of that.
+    """
+
+    pixels: Pixels
+    weights: Values | None = None
+
+
 def reconstruct(
-    base: Pixels, change: Change, consistency: Consistency | None = None, *, dtype: np.dtype[Any] | None = None
-) -> Pixels:
+    base: Pixels,
+    change: Change,
+    consistency: Consistency | None = None,
+    *,
+    trust: Trust = BELIEVED,
+    dtype: np.dtype[Any] | None = None,
+) -> Reconstruction:
     """Adds a change to the decoded image.
 
     Args:
         base: [H, W, 3] or [H, W]; uint8, uint16, or float32 in [0, 1].
         change: what to add.
         consistency: if given, the sum is projected onto it before it is clipped and rounded.
+        trust: how far the change is to be believed; without a consistency that judges it, only its factors count.
         dtype: of the result, one of those; the base's by default. A deeper one shows what rounding would take away.
 
     Returns:
-        a new array of the base's shape.
+        a new array of the base's shape, and where the change was believed.
     """
 
-    def strip(rows: slice) -> Values:
-        return code_values(base[rows]) + change(rows)
+    def decoded(rows: slice) -> Values:
+        return code_values(base[rows])
 
     out = np.empty(base.shape, dtype or base.dtype)
-    for rows, values in _projected(base.shape, strip, consistency):
+    weights: list[Values] = []
+    for rows, values, *judged in _corrected(base.shape, decoded, change, consistency, trust):
         out[rows] = from_code_values(values, out.dtype)
-    return out
+        weights += judged
+    return Reconstruction(out, np.concatenate(weights) if weights else None)
 
 
 def to_dtype(pixels: Pixels, dtype: npt.DTypeLike) -> Pixels:
@@ -69,14 +96,29 @@ def to_dtype(pixels: Pixels, dtype: npt.DTypeLike) -> Pixels:
     return out
 
 
-def _projected(
-    shape: tuple[int, ...], strip: Change, consistency: Consistency | None
-) -> Iterable[tuple[slice, Values]]:
-    if isinstance(consistency, StripConsistency):
-        return consistency.project_strips(strip)
+def _corrected(
+    shape: tuple[int, ...], decoded: Change, change: Change, consistency: Consistency | None, trust: Trust
+) -> Iterable[tuple[slice, Values] | tuple[slice, Values, Values]]:
+    if isinstance(consistency, JudgingConsistency):
+        return consistency.corrected_strips(decoded, change, trust)
+
+    def strip(rows: slice) -> Values:
+        return decoded(rows) + weigh(change(rows), trust)
+
     if consistency is not None:
         return [(slice(0, shape[0]), consistency.project(strip(slice(0, shape[0]))))]
     return ((rows, strip(rows)) for rows in bands(shape[0], shape[1]))
+
+
+def weigh(change: Values, trust: Trust) -> Values:
+    """A change [h, W, 3] RGB or [h, W] gray with the factors of luma and chroma; without chroma, R = G = B."""
+    if change.ndim == 2 or trust.luma == trust.chroma:
+        return change if trust.luma == 1 else change * np.float32(trust.luma)
+    luma = (change @ _LUMA)[..., None]
+    if trust.chroma == 0:
+        return np.repeat(luma * np.float32(trust.luma), 3, axis=2)
+    weighed: Values = np.float32(trust.luma) * luma + np.float32(trust.chroma) * (change - luma)
+    return weighed
 
 
 def bands(height: int, width: int, multiple: int = 1) -> Iterator[slice]:

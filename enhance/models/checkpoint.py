@@ -19,6 +19,7 @@ from enhance.codecs.conditioning import fits, layout
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
 from enhance.knobs import SamplingDefaults
+from enhance.models.trust_tables import TrustTables
 from enhance.models.unet import Denoiser, UNetConfig
 
 FORMAT = "enhance-1"
@@ -34,6 +35,7 @@ class Checkpoint:
         threshold: τ(q), limit of the predicted residual in units of s(q).
         codec: the base codec it was trained for ("jpeg", "vvc").
         sampling: the sampler's settings for this model.
+        trust: how far it is to be believed at which rate.
         training: how it was trained (data, steps, crops, minutes, command, revision), plain JSON values.
         name: file name without suffix.
         sha256: hash of the file, hexadecimal; empty for a model that never was in a file.
@@ -44,6 +46,7 @@ class Checkpoint:
     threshold: RateTable
     codec: str = "jpeg"
     sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
+    trust: TrustTables = field(default_factory=TrustTables)
     training: dict[str, Any] = field(default_factory=dict)
     name: str = "unnamed"
     sha256: str = ""
@@ -69,6 +72,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str], *, hal
         "residual_scale": checkpoint.residual_scale.to_dict(),
         "threshold": checkpoint.threshold.to_dict(),
         "sampling": asdict(checkpoint.sampling),
+        "trust": checkpoint.trust.to_dict(),
         "training": checkpoint.training,
     }
     blob = serialise(tensors, metadata={"format": FORMAT, "enhance": json.dumps(description)})
@@ -121,6 +125,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             threshold=RateTable.from_dict(description["threshold"]),
             codec=description["codec"],
             sampling=SamplingDefaults(**description["sampling"]),
+            trust=TrustTables.from_dict(description["trust"]) if "trust" in description else TrustTables(),
             training=description["training"],
             name=Path(path).stem,
             sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest(),

@@ -1,9 +1,10 @@
-"""Training pairs: photos decoded once into memory, random crops, degradation in worker processes."""
+"""Training pairs: pictures decoded once into memory, random crops, degradation in worker processes."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,14 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from enhance.errors import DecodeError, UsageError
-from enhance.images import Rate
-from enhance.training.degradation import Uint8
+from enhance.training.degradation import CodedCrop, JpegDegradation, Uint8
+from enhance.training.sources import Source
 
 logger = logging.getLogger(__name__)
 
 SUFFIXES = {".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".jpg", ".jpeg"}
 
 Array = npt.NDArray[Any]
-Degradation = Callable[[Uint8, np.random.Generator], tuple[Uint8, Uint8, Rate]]
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 """original, uint8, and base, uint8 or float32, [B, 3, H, W] in 0-255; conditioning [B, F]; level [B]."""
 
@@ -70,19 +70,17 @@ def load_images(paths: Sequence[Path], *, smallest: int, workers: int, progress:
 
 
 class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
-    """An endless stream of coded crops. Images are drawn by their area, flipped and turned at random.
+    """An endless stream of coded crops.
 
     Args:
-        images: uint8 [H, W, 3] each, at least `crop` pixels high and wide.
+        source: gives the originals.
         crop: side of the crops, a multiple of 16.
-        degradation: codes a crop.
+        degradation: draws how a crop is coded.
         seed: the stream of worker k depends on (seed, k) only.
     """
 
-    def __init__(self, images: Sequence[Uint8], crop: int, degradation: Degradation, seed: int) -> None:
-        self.images, self.crop, self.degradation, self.seed = images, crop, degradation, seed
-        areas = np.array([float(image.shape[0] * image.shape[1]) for image in images])
-        self.chances = areas / areas.sum()
+    def __init__(self, source: Source, crop: int, degradation: JpegDegradation, seed: int) -> None:
+        self.source, self.crop, self.degradation, self.seed = source, crop, degradation, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
         worker = get_worker_info()
@@ -90,29 +88,15 @@ class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
             torch.set_num_threads(1)
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
-            original, base, rate = self.degradation(self.draw(self.pick(rng), rng), rng)
-            yield to_tensor(original), to_tensor(base), torch.from_numpy(rate.conditioning()), rate.level
+            coded = self.draw(rng)
+            rate = coded.rate
+            yield to_tensor(coded.original), to_tensor(coded.decoded), torch.from_numpy(rate.conditioning()), rate.level
 
-    def pick(self, rng: np.random.Generator) -> Uint8:
-        """One of the images, large ones more often."""
-        return self.images[int(rng.choice(len(self.images), p=self.chances))]
-
-    def draw(self, image: Uint8, rng: np.random.Generator) -> Uint8:
-        """A random crop in one of the eight orientations."""
-        top, left = (int(rng.integers(side - self.crop + 1)) for side in image.shape[:2])
-        crop: Uint8 = random_orientation(rng)(image[top : top + self.crop, left : left + self.crop])
-        return crop
-
-
-def random_orientation(rng: np.random.Generator) -> Callable[[Array], Array]:
-    """One of the eight orientations, as a function for all pictures [H, W, 3] of a pair."""
-    quarters, mirrored = int(rng.integers(4)), rng.random() < 0.5
-
-    def turn(picture: Array) -> Array:
-        turned = np.rot90(picture, quarters)
-        return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
-
-    return turn
+    def draw(self, rng: np.random.Generator) -> CodedCrop:
+        """The next crop and what is told of its coding."""
+        kind = self.source.pick(rng)
+        recipe = self.degradation(rng, graphic=kind != "photo")
+        return recipe(self.source.square(rng, kind, math.ceil(recipe.reach * self.crop)), self.crop)
 
 
 def batches(crops: IterableDataset[Any], batch_size: int, *, workers: int, pin: bool) -> Iterator[Batch]:

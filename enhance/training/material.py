@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from enhance.diffusion.thresholds import RateTable
 from enhance.training.calibration import calibrate_jpeg
 from enhance.training.crops import RandomCrops, find_images, load_image, load_images
 from enhance.training.degradation import JpegDegradation
+from enhance.training.sources import Shares, Source
 from enhance.training.validation import Validation
 from enhance.training.vvc_pairs import PairCrops, calibrate_pairs, code_photos, find_pairs, find_streams, take_streams
 
@@ -39,20 +40,24 @@ class Material:
 
 
 def prepare_jpeg(args: argparse.Namespace) -> Material:
-    """Photos decoded into memory, coded crop by crop. Options as `cli.train` declares them; raises EnhanceError."""
+    """Pictures in memory and drawings, coded crop by crop. Options as `cli.train` declares; raises EnhanceError."""
     workers = max(args.workers, torch.get_num_threads())
     images = load_images(find_images(args.images), smallest=args.crop, workers=workers)
-    crops = RandomCrops(images, args.crop, JpegDegradation(), args.seed)
+    graphics = load_images(find_images(args.graphics), smallest=args.crop, workers=workers) if args.graphics else []
+    shares = Shares(graphics=args.graphics_share, drawings=args.drawings, neutral=args.neutral)
+    source = Source(images, graphics, shares)
+    crops = RandomCrops(source, args.crop, JpegDegradation(), args.seed)
 
     def calibrate() -> tuple[RateTable, RateTable]:
         rng = np.random.default_rng(0)
-        return calibrate_jpeg([crops.draw(crops.pick(rng), rng) for _ in range(_CALIBRATION_CROPS)])
+        return calibrate_jpeg([source.photo(rng, args.crop) for _ in range(_CALIBRATION_CROPS)])
 
     def validation() -> Validation:
         return Validation.of_jpegs([load_image(path) for path in find_images([args.val])])
 
     megapixels = sum(image.shape[0] * image.shape[1] for image in images) / 1e6
-    return Material(crops, calibrate, validation, {"images": len(images), "megapixels": round(megapixels, 1)})
+    description = {"images": len(images), "megapixels": round(megapixels, 1), "graphics": len(graphics)}
+    return Material(crops, calibrate, validation, {**description, "shares": asdict(shares)})
 
 
 def prepare_vvc(args: argparse.Namespace) -> Material:

@@ -31,8 +31,9 @@ from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DecodeError, UsageError
 from enhance.inference.reconstruction import code_values, to_dtype
 from enhance.training.calibration import PERCENTILE
-from enhance.training.crops import centre, load_image, random_orientation, to_tensor
+from enhance.training.crops import centre, load_image, to_tensor
 from enhance.training.degradation import Uint8
+from enhance.training.sources import random_orientation
 
 SIDE = 512
 """Side of the coded squares."""

@@ -20,6 +20,7 @@ from enhance.models.unet import Denoiser, UNetConfig
 from enhance.training.crops import Batch, RandomCrops, batches
 from enhance.training.degradation import JpegDegradation
 from enhance.training.loop import Trainer, TrainingConfig
+from enhance.training.sources import Shares, Source
 from enhance.training.validation import Validation
 
 TINY = UNetConfig(
@@ -36,7 +37,8 @@ def trainer(**config: object) -> Trainer:
 
 def stream(quality: int = 10, batch: int = 8) -> Iterator[Batch]:
     degradation = JpegDegradation((quality, quality), custom_share=0, gray_share=0, resaved_share=0)
-    return batches(RandomCrops(PHOTOS, 32, degradation, 0), batch, workers=0, pin=False)
+    source = Source(PHOTOS, shares=Shares(drawings=0, neutral=0, varied=0))
+    return batches(RandomCrops(source, 32, degradation, 0), batch, workers=0, pin=False)
 
 
 def weights(model: torch.nn.Module) -> torch.Tensor:

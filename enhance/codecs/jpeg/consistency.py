@@ -31,18 +31,18 @@ network's gains 0.000 dB at q10, 0.011 at q75, 0.10 at q95, a blurred one 0.04, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from enhance.codecs.jpeg import planes
-from enhance.codecs.jpeg.coefficients import Component, Indices, Layout, NotProjectable, read_coefficients, read_layout
+from enhance.codecs.jpeg.coefficients import Indices, Layout, NotProjectable, read_coefficients, read_layout
+from enhance.codecs.jpeg.correction import Strip, corrected_strips
+from enhance.codecs.jpeg.intervals import Array, Part
 from enhance.errors import DecodeError, UsageError
-from enhance.images import Consistency
-
-Array = npt.NDArray[np.float32]
+from enhance.images import Consistency, Trust
 
 # How much the intervals are widened at both ends. libjpeg rounds Y, Cb, Cr and the means of boxes to integers before
 # its DCT, which moves coefficients by 0.3 (RMS), so that a few of the original's own lie outside of the intervals.
@@ -62,9 +62,6 @@ Array = npt.NDArray[np.float32]
 # The same order at every quality from 5 to 98, and for the decoded, blurred and median-filtered picture. And only with
 # 0 does the result quantise to the file's own coefficients.
 COEFFICIENT_TOLERANCE = 0.0
-# float32 arithmetic moves a coefficient by up to 1e-3: stay that far from the interval's ends.
-_ROUNDING_MARGIN = 2e-3
-_EDGE_ROUNDS = 100
 _STRIP_PIXELS = 1 << 18
 
 
@@ -105,7 +102,7 @@ class JpegConsistency:
             result[rows] = values
         return result
 
-    def project_strips(self, strip: Callable[[slice], Array]) -> Iterator[tuple[slice, Array]]:
+    def project_strips(self, strip: Strip) -> Iterator[tuple[slice, Array]]:
         """Projects an image that is made strip by strip, so that it need not exist as a whole.
 
         Args:
@@ -117,12 +114,33 @@ class JpegConsistency:
         Raises:
             UsageError, DecodeError: as `project` does.
         """
-        for rows, pixels, parts in self._strips(strip):
-            changes = []
-            for plane, component, indices in parts:
-                change = self._change(planes.box_means(plane, component.ratio), component, indices)
-                changes.append(planes.spread(change, component.ratio, (pixels.shape[0], pixels.shape[1])))
+        for rows, parts in self.strips():
+            pixels = self._read(strip, rows)
+            shape = pixels.shape[0], pixels.shape[1]
+            changes = [
+                planes.spread(part.change(planes.box_means(plane, part.component.ratio)), part.component.ratio, shape)
+                for plane, part in zip(planes.split_planes(pixels, self.layout.is_rgb), parts, strict=True)
+            ]
             yield rows, pixels + planes.join_changes(changes, self.layout.is_rgb)
+
+    def corrected_strips(self, base: Strip, change: Strip, trust: Trust) -> Iterator[tuple[slice, Array, Array]]:
+        """The decoded picture with a network's correction, as far as it can be believed, projected; see `correction`.
+
+        Args:
+            base: the decoded picture; called with rows, once each and from top to bottom, gives them as `project` takes
+                them.
+            change: likewise, the network's raw correction.
+            trust: how far it is to be believed.
+
+        Returns:
+            the strips without overlap: their rows; a new array of corrected pixels; the weights of the luma blocks,
+            [block rows, block columns].
+
+        Raises:
+            UsageError, DecodeError: as `project` does.
+        """
+        decoded, correction = partial(self._read, base), partial(self._read, change)
+        return corrected_strips(self.strips(), decoded, correction, self.layout, trust)
 
     def quantised_coefficients(self, pixels: Array, rounds: int = 1000) -> list[Indices]:
         """The coefficients that an image's planes quantise to, without any rounding before the DCT.
@@ -137,12 +155,12 @@ class JpegConsistency:
         """
         strips: list[list[Indices]] = [[] for _ in self.layout.components]
         self._check_shape(pixels.shape, self.layout.height)
-        for _, _, parts in self._strips(lambda rows: pixels[rows]):
-            for quantised, (plane, component, indices) in zip(strips, parts, strict=True):
-                samples = planes.box_means(plane, component.ratio)
-                blocks, _, _ = self._completed(samples, component, indices, rounds)
-                steps = component.steps.reshape(64)
-                quantised.append(np.rint(blocks @ planes.DCT / steps).astype(np.int16).reshape(indices.shape))
+        for rows, parts in self.strips():
+            split = planes.split_planes(np.asarray(pixels[rows], np.float32), self.layout.is_rgb)
+            for quantised, plane, part in zip(strips, split, parts, strict=True):
+                blocks = part.completed(planes.box_means(plane, part.component.ratio), rounds)
+                steps = part.component.steps.reshape(64)
+                quantised.append(np.rint(blocks @ planes.DCT / steps).astype(np.int16).reshape(part.indices.shape))
         return [np.concatenate(quantised) for quantised in strips]
 
     def coefficients(self) -> list[Indices]:
@@ -158,47 +176,25 @@ class JpegConsistency:
         if shape != expected:
             raise UsageError(f"pixels of shape {shape} do not fit a JPEG that needs {expected}")
 
-    def _strips(
-        self, strip: Callable[[slice], Array]
-    ) -> Iterator[tuple[slice, Array, list[tuple[Array, Component, Indices]]]]:
-        """Whole MCU rows of an image, each with its planes and their coefficients."""
+    def _read(self, strip: Strip, rows: slice) -> Array:
+        pixels = np.asarray(strip(rows), np.float32)
+        self._check_shape(pixels.shape, rows.stop - rows.start)
+        return pixels
+
+    def strips(self) -> Iterator[tuple[slice, list[Part]]]:
+        """Whole MCU rows from top to bottom: their rows of pixels, and what the file says of each plane there."""
         layout = self.layout
         coefficients = self.coefficients()
         mcu = 8 * max(component.ratio[0] for component in layout.components)
         height = mcu * max(1, _STRIP_PIXELS // (mcu * layout.width))
         for top in range(0, layout.height, height):
             rows = slice(top, min(top + height, layout.height))
-            pixels = np.asarray(strip(rows), np.float32)
-            self._check_shape(pixels.shape, rows.stop - rows.start)
             parts = []
-            split = planes.split_planes(pixels, layout.is_rgb)
-            for plane, component, indices in zip(split, layout.components, coefficients, strict=True):
+            for component, indices in zip(layout.components, coefficients, strict=True):
                 rows_per_block = 8 * component.ratio[0]
                 blocks = slice(rows.start // rows_per_block, -(-rows.stop // rows_per_block))
-                parts.append((plane, component, indices[blocks]))
-            yield rows, pixels, parts
-
-    def _change(self, samples: Array, component: Component, indices: Indices) -> Array:
-        """T - S: what the projection adds to samples [h, w] of one component, in its own grid."""
-        blocks, centres, reach = self._completed(samples, component, indices, _EDGE_ROUNDS)
-        shape = samples.shape[0], samples.shape[1]
-        return planes.from_blocks(planes.change_to_set(blocks, centres, reach), shape)
-
-    def _completed(
-        self, samples: Array, component: Component, indices: Indices, rounds: int
-    ) -> tuple[Array, Array, Array]:
-        """Blocks of the samples, with a fitting completion beyond the edge; centres and half widths of the set."""
-        steps = component.steps.reshape(64)
-        centres = indices.reshape(-1, 64) * steps
-        reach = np.maximum(steps / 2 + np.float32(self.tolerance - _ROUNDING_MARGIN), 0)
-        blocks = planes.to_blocks(samples)
-        if samples.shape[0] % 8 or samples.shape[1] % 8:
-            visible = np.zeros((indices.shape[0] * 8, indices.shape[1] * 8), np.float32)
-            visible[: samples.shape[0], : samples.shape[1]] = 1
-            inside = planes.to_blocks(visible) > 0
-            cut = ~inside.all(axis=1)
-            blocks[cut] = planes.complete_outside(blocks[cut], inside[cut], centres[cut], reach, rounds)
-        return blocks, centres, reach
+                parts.append(Part(component, indices[blocks], self.tolerance))
+            yield rows, parts
 
 
 def jpeg_consistency(data: bytes, *, source: str) -> tuple[Consistency | None, str | None]:

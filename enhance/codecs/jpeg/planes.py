@@ -35,13 +35,17 @@ INVERSE_DCT = np.ascontiguousarray(DCT.T)
 
 def split_planes(pixels: Array, is_rgb: bool) -> list[Array]:
     """[H, W] gray or [H, W, 3] RGB code values to level-shifted planes [H, W]: Y; or Y, Cb, Cr; or R, G, B."""
-    if pixels.ndim == 2:
-        return [pixels - np.float32(128)]
+    planes = split_changes(pixels, is_rgb)
+    return [plane - np.float32(128) if is_rgb or index == 0 else plane for index, plane in enumerate(planes)]
+
+
+def split_changes(changes: Array, is_rgb: bool) -> list[Array]:
+    """Changes of the pixels, [H, W] or [H, W, 3], to changes of the planes, [H, W] each: inverse of `join_changes`."""
+    if changes.ndim == 2:
+        return [changes]
     if is_rgb:
-        return [pixels[..., channel] - np.float32(128) for channel in range(3)]
-    planes = _YCC_FROM_RGB.astype(np.float32) @ pixels.reshape(-1, 3).T
-    planes[0] -= 128
-    return list(planes.reshape(3, *pixels.shape[:2]))
+        return [changes[..., channel] for channel in range(3)]
+    return list((_YCC_FROM_RGB.astype(np.float32) @ changes.reshape(-1, 3).T).reshape(3, *changes.shape[:2]))
 
 
 def join_changes(changes: list[Array], is_rgb: bool) -> Array:
@@ -111,9 +115,14 @@ def change_to_set(blocks: Array, centres: Array, reach: Array) -> Array:
         centres: [N, 64] dequantised coefficients of the file.
         reach: [64] half widths of the intervals.
     """
-    distance = blocks @ DCT
-    distance -= centres
-    return np.asarray((np.clip(distance, -reach, reach) - distance) @ INVERSE_DCT)
+    distances = blocks @ DCT
+    distances -= centres
+    return step_into(distances, reach)
+
+
+def step_into(distances: Array, reach: Array) -> Array:
+    """The same from the distances of the coefficients [N, 64] from the centres of their intervals."""
+    return np.asarray((np.clip(distances, -reach, reach) - distances) @ INVERSE_DCT)
 
 
 def complete_outside(blocks: Array, inside: npt.NDArray[np.bool_], centres: Array, reach: Array, rounds: int) -> Array:

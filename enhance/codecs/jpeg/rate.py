@@ -57,6 +57,14 @@ def _log_tables_of_all_qualities() -> npt.NDArray[np.float64]:
     return np.log2([np.stack(ijg_tables(quality)) for quality in range(1, 101)])
 
 
+@lru_cache(maxsize=256)
+def _level_of_table(table: bytes, kind: int) -> float:
+    """The quality whose luma (0) or chroma (1) table is nearest, the highest of equally near ones."""
+    steps = np.log2(np.maximum(np.frombuffer(table, np.uint16).reshape(8, 8), 1))
+    distance = ((_log_tables_of_all_qualities()[:, kind] - steps) ** 2).sum(axis=(1, 2))
+    return float(100 - int(np.argmin(distance[::-1])))
+
+
 @dataclass(frozen=True)
 class LaterCoding:
     """How a JPEG was saved again, after the coding that did the damage.
@@ -141,6 +149,24 @@ class JpegRate:
     @property
     def level(self) -> float:
         return float(self.quality)
+
+    @property
+    def luma_level(self) -> float:
+        """The IJG quality that the luma table alone stands for."""
+        return _level_of_table(self.luma.tobytes(), 0)
+
+    @property
+    def chroma_level(self) -> float:
+        """The IJG quality that the chroma table alone stands for; the luma table's where that is used for all."""
+        return self.luma_level if self.space == "gray" else _level_of_table(self.chroma.tobytes(), 1)
+
+    @property
+    def sampling(self) -> str:
+        """How chroma was sampled, "4:4:4", "4:2:2", "4:2:0" or the nearest of these; "gray"; "rgb"."""
+        if self.space != "ycbcr":
+            return self.space
+        horizontal, vertical = self.subsampling
+        return {1: "4:4:4", 2: "4:2:2"}.get(horizontal * vertical, "4:2:0")
 
     def conditioning(self) -> npt.NDArray[np.float32]:
         """[`conditioning.SIZE`]: the parts that `conditioning.PARTS` names."""

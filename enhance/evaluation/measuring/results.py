@@ -33,7 +33,7 @@ def _switch(text: str) -> bool:
     return text == "True"
 
 
-_PARSERS: dict[str, Callable[[str], Any]] = {**KNOB_TYPES, "consistent": _switch}
+_PARSERS: dict[str, Callable[[str], Any]] = {**KNOB_TYPES, "consistent": _switch, "guard": _switch}
 
 
 class Results:

@@ -19,10 +19,12 @@ KNOB_TYPES: dict[str, type] = {
 }  # fmt: skip
 """Knobs that have a value in a setting's name, in the order in which names have them."""
 
-_UNPROJECTED = "unprojected"
+_SWITCHED_OFF = {"unprojected": "consistent", "unguarded": "guard"}
+"""Words for knobs that are on by default."""
 
 COLUMNS = (
     "steps", "perception", "strength", "sampler", "eta", "start", "init", "seed", "threshold", "ensemble", "consistent",
+    "guard",
 )  # fmt: skip
 """What `describe` tells of a setting."""
 
@@ -66,15 +68,15 @@ def parse(text: str) -> dict[str, Knobs]:
         name, is_assigned, value = word.partition("=")
         if word in MODES:
             chosen["mode"] = word
-        elif word == _UNPROJECTED:
-            chosen["consistent"] = False
+        elif word in _SWITCHED_OFF:
+            chosen[_SWITCHED_OFF[word]] = False
         elif is_assigned and name in KNOB_TYPES:
             try:
                 chosen[name] = KNOB_TYPES[name](value)
             except ValueError:
                 raise UsageError(f"{name} cannot be {value!r}") from None
         elif word != "default":
-            hint = f"{', '.join(MODES)}, {_UNPROJECTED}, or NAME=VALUE of {', '.join(KNOB_TYPES)}"
+            hint = f"{', '.join((*MODES, *_SWITCHED_OFF))}, or NAME=VALUE of {', '.join(KNOB_TYPES)}"
             raise UsageError(f"a setting cannot hold {word!r}", hint=hint)
     return {_name(chosen): Knobs(**chosen)}
 
@@ -85,6 +87,7 @@ def describe(knobs: Knobs, defaults: SamplingDefaults) -> dict[str, Any]:
     values: dict[str, Any] = {
         "steps": sampling.evaluations, "perception": float(sampling.perception), "strength": float(knobs.strength),
         "threshold": float(knobs.threshold), "ensemble": int(knobs.ensemble), "consistent": knobs.consistent,
+        "guard": knobs.guard,
     }  # fmt: skip
     if not sampling.is_mean:
         values |= {"start": sampling.start, "seed": knobs.seed}
@@ -96,11 +99,12 @@ def describe(knobs: Knobs, defaults: SamplingDefaults) -> dict[str, Any]:
 
 
 def _name(chosen: Mapping[str, Any]) -> str:
-    """ "steps=4 perception=0.5"; modes stand for themselves, and projection is named where it is off."""
+    """ "steps=4 perception=0.5"; modes stand for themselves, and switches are named where they are off."""
     words = []
+    names = {knob: word for word, knob in _SWITCHED_OFF.items()}
     for name, value in chosen.items():
-        if name == "consistent":
-            words += [] if value else [_UNPROJECTED]
+        if name in names:
+            words += [] if value else [names[name]]
         elif name == "mode":
             words.append(str(value))
         else:

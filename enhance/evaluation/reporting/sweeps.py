@@ -13,7 +13,7 @@ _SWEPT = ("steps", "perception", "strength", "eta", "start", "threshold", "ensem
 # Both of these knobs begin at the posterior mean.
 _BEGIN_AT_THE_MEAN = ("steps", "perception")
 # A table of an older version may lack some.
-_OF_EVERY_SETTING = ("strength", "threshold", "ensemble", "consistent")
+_OF_EVERY_SETTING = ("strength", "threshold", "ensemble", "consistent", "guard")
 
 
 @dataclass(frozen=True)

@@ -66,12 +66,14 @@ def test_what_a_setting_stands_for_with_a_model() -> None:
     model = SamplingDefaults(start=0.4, modes=MODES)
     one_step = {
         "steps": 1, "perception": 0.0, "strength": 1.0, "threshold": 1.0, "ensemble": 1, "consistent": True,
+        "guard": True,
     }  # fmt: skip
     assert describe(Knobs(mode="fidelity"), model) == one_step
     assert describe(Knobs(steps=8, perception=0), model) == one_step
     assert describe(Knobs(mode="balanced", seed=3), model) == {
         "steps": 2, "perception": 0.5, "strength": 1.0, "sampler": "ddim", "eta": 0.0, "start": 0.4, "init": "mmse",
         "seed": 3, "threshold": 1.0, "ensemble": 1, "consistent": True,
+        "guard": True,
     }  # fmt: skip
     from_noise = {"perception": 0.5, "start": 0.7, "seed": 0}
     assert describe(Knobs(steps=1, perception=0.5), model) == one_step | from_noise
