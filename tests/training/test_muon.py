@@ -47,6 +47,35 @@ def test_steps_follow_nesterov_momentum_and_decoupled_decay() -> None:
     assert torch.allclose(parameter, expected, atol=2e-3)
 
 
+def test_kernels_of_all_shapes_are_updated_as_if_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(8, 4, 3, 3), (8, 4, 3, 3), (4, 8, 3, 3), (32, 4, 1, 1), (8, 4, 3, 3), (6, 5)]
+    starts, gradients = ([torch.randn(shape, generator=generator) for shape in shapes] for _ in range(2))
+    together, alone = ([nn.Parameter(start.clone()) for start in starts] for _ in range(2))
+    for parameters in (together, alone):
+        for parameter, gradient in zip(parameters, gradients):
+            parameter.grad = gradient.clone()
+    together[4].grad = alone[4].grad = None
+    Muon(together, lr=0.1).step()
+    for parameter in alone:
+        Muon([parameter], lr=0.1).step()
+    for one, other, start in zip(together, alone, starts):
+        assert torch.allclose(one, other, atol=1e-4)
+        assert torch.equal(one, start) == (one.grad is None)
+
+
+def test_channels_last_kernels_take_the_same_step() -> None:
+    generator = torch.Generator().manual_seed(0)
+    start, gradient = (torch.randn(8, 4, 3, 3, generator=generator) for _ in range(2))
+    layouts = [torch.contiguous_format, torch.channels_last]
+    parameters = [nn.Parameter(start.clone(memory_format=layout)) for layout in layouts]
+    for parameter, layout in zip(parameters, layouts):
+        parameter.grad = gradient.clone(memory_format=layout)
+    Muon(parameters[:1], lr=0.1).step()
+    Muon(parameters[1:], lr=0.1).step()
+    assert torch.allclose(*parameters, atol=1e-4)
+
+
 def test_every_parameter_has_one_optimizer() -> None:
     tiny = UNetConfig(
         widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8
