@@ -5,8 +5,8 @@
 
 A folder with an INDEX.tsv (columns `file` and `kind`) is told apart by kind, others by their names. "ones" stands for
 quantisation tables of ones. Gains are PSNR over the decoded file after rounding to 8 bits, in dB; `spread` is the
-largest difference between R, G and B in what was decoded without colour; `dots` the peak-to-peak over the 64 phases of blocks,
-over the original's. Every picture's numbers go to `--csv`.
+largest difference between R, G and B in what was decoded without colour; `dots` the peak-to-peak over the 64 phases of
+blocks, over the original's. Every picture's numbers go to `--csv`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 import enhance
 from enhance.evaluation.metrics.distortion import mse
+from enhance.evaluation.metrics.dots import dots_beyond
 from enhance.knobs import MODES, Knobs
 from enhance.training.crops import find_images, load_image
 
@@ -79,17 +80,6 @@ def spread(pixels: Uint8) -> int:
     return 0 if pixels.ndim == 2 else int(np.ptp(pixels.astype(np.int16), axis=2).max())
 
 
-def dots(pixels: Uint8) -> float:
-    """Peak-to-peak over the 64 places in a block of the mean of a high-pass of luma, in code values."""
-    luma = (
-        pixels.astype(np.float32) if pixels.ndim == 2 else pixels.astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
-    )
-    around = np.mean([np.roll(luma, shift, axis) for axis in (0, 1) for shift in (-1, 1)], axis=0)
-    height, width = (side // 8 * 8 for side in luma.shape)
-    high = (luma - around)[:height, :width].reshape(height // 8, 8, width // 8, 8)[1:-1, :, 1:-1]
-    return float(np.ptp(high.mean(axis=(0, 2)))) if high.size else 0.0
-
-
 def measure(
     enhancer: enhance.Enhancer, original: Original, quality: str, sampling: str, modes: list[str]
 ) -> list[dict[str, Any]]:
@@ -109,7 +99,7 @@ def measure(
             "before": round(10 * np.log10(255**2 / before), 3), "gain": round(float(10 * np.log10(before / after)), 4),
             "withheld": round(withheld, 4), "factors": "/".join(f"{factor:.2f}" for factor in factors),
             "spread": spread(result.pixels) if decoded.is_neutral else -1,
-            "dots": round(dots(result.pixels) - dots(pixels), 3),
+            "dots": round(dots_beyond(pixels, result.pixels), 3),
         })  # fmt: skip
     return rows
 
@@ -158,7 +148,7 @@ def main() -> None:
     for quality in options.qualities:
         for sampling in options.samplings:
             found: list[dict[str, Any]] = []
-            for original in tqdm(originals, desc=f"q {quality} {sampling}", leave=False):
+            for original in tqdm(originals, desc=f"q {quality} {sampling}", leave=False, disable=None):
                 found += measure(enhancer, original, quality, sampling, options.modes)
             report(found)
             rows += found
