@@ -12,10 +12,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[Any]
+from enhance.limits import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 
-DEFAULT_MAX_PIXELS = 1_000_000_000
-"""Pictures that claim more pixels than this are refused before any memory is taken for them."""
+Pixels = npt.NDArray[Any]
 
 
 @runtime_checkable

@@ -11,14 +11,16 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFile, JpegImagePlugin
 
 from enhance.codecs.jpeg.consistency import jpeg_consistency
-from enhance.codecs.jpeg.markers import APP0, APP14, Frame, JpegMarkers, read_markers
+from enhance.codecs.jpeg.markers import Frame, JpegMarkers, read_markers, without_metadata
 from enhance.codecs.jpeg.metadata import read_metadata
 from enhance.codecs.jpeg.rate import JpegRate, Space
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.images import DEFAULT_MAX_PIXELS, DecodedImage
+from enhance.limits import DEFAULT_LIMITS, Limits, way_out
 
 logger = logging.getLogger(__name__)
 
+_SMALL = 1 << 24  # pixels that cost little, however few bytes claim them
 _MAX_SIDE = 65500  # libjpeg's JPEG_MAX_DIMENSION
 _FRESH_COPY = "get a fresh copy of the file"
 _SUBSAMPLING: dict[tuple[float, float], str] = {
@@ -34,6 +36,7 @@ class JpegDecoder:
 
     name: str = "jpeg"
     extensions: tuple[str, ...] = (".jpg", ".jpeg", ".jpe", ".jfif")
+    limits: Limits = DEFAULT_LIMITS
 
     def sniff(self, head: bytes) -> bool:
         return head.startswith(b"\xff\xd8") and not head.startswith(b"\xff\xd8\xff\xf7")  # the latter is JPEG-LS
@@ -53,9 +56,9 @@ class JpegDecoder:
             DecodeError: damaged, truncated, or not as large as its header claims.
             UnsupportedImageError: not 8 bits per sample, lossless, hierarchical, too large, not 1, 3 or 4 components.
         """
-        markers = read_markers(data, source=source)
+        markers = read_markers(data, source=source, limits=self.limits)
         _check_kind(markers.frame, source)
-        _check_size(markers, source, max_pixels)
+        _check_size(markers, source, max_pixels, self.limits)
         rate, notes = _read_rate(markers, source)
         metadata, metadata_notes = read_metadata(data, markers, source=source)
         image = _decode_pixels(data, markers, source)
@@ -94,22 +97,25 @@ def _check_kind(frame: Frame, source: str) -> None:
         raise UnsupportedImageError(reason, source=source, hint=hint)
 
 
-def _check_size(markers: JpegMarkers, source: str, max_pixels: int) -> None:
+def _check_size(markers: JpegMarkers, source: str, max_pixels: int, limits: Limits) -> None:
     frame = markers.frame
     size = f"{frame.width}x{frame.height} pixels"
     if not frame.width or not frame.height:
         raise DecodeError(f"the header gives a size of {size}", source=source, hint=_FRESH_COPY)
+    claim = f"the header claims {size}, the file holds {markers.scan_bytes} bytes of picture data"
     # A Huffman-coded block takes at least one bit, so a small file cannot hold a huge picture.
     if not frame.arithmetic and frame.num_blocks > 8 * markers.scan_bytes:
-        reason = f"truncated: the header claims {size}, the file holds {markers.scan_bytes} bytes of picture data"
-        raise DecodeError(reason, source=source, hint=_FRESH_COPY)
+        raise DecodeError(f"truncated: {claim}", source=source, hint=_FRESH_COPY)
+    # Arithmetic coding knows no such bound: what is expected costs nearly nothing.
+    if frame.arithmetic and frame.width * frame.height > max(_SMALL, limits.max_expansion * markers.scan_bytes):
+        raise UnsupportedImageError(claim, source=source, hint=way_out("max_expansion"))
     if max(frame.width, frame.height) > _MAX_SIDE:
         raise UnsupportedImageError(
             f"{size}, libjpeg's limit is {_MAX_SIDE} a side", source=source, hint="split the picture"
         )
     if frame.width * frame.height > max_pixels:
         reason = f"{size}, more than the limit of {max_pixels / 1e6:g} megapixels"
-        raise UnsupportedImageError(reason, source=source, hint="raise --max-megapixels, or max_pixels of decode()")
+        raise UnsupportedImageError(reason, source=source, hint=way_out("max_pixels"))
 
 
 def _read_rate(markers: JpegMarkers, source: str) -> tuple[JpegRate, list[str]]:
@@ -139,9 +145,11 @@ def _decode_pixels(data: bytes, markers: JpegMarkers, source: str) -> Image.Imag
     """The picture through libjpeg, in mode L, RGB or CMYK (0: no ink)."""
     try:
         # Not Image.open: it would warn of bombs and broken EXIF, and take MPO files for another format.
-        image = JpegImagePlugin.JpegImageFile(io.BytesIO(_without_metadata(data, markers)))
+        image = JpegImagePlugin.JpegImageFile(io.BytesIO(without_metadata(data, markers)))
         if image.size != (markers.frame.width, markers.frame.height):
             raise DecodeError("contradicting frame headers", source=source, hint=_FRESH_COPY)
+        # All at once: libjpeg cannot stop within arithmetic-coded data to wait for the next 64 KiB.
+        image.decodermaxblock = max(markers.end, 1)
         image.load()
     except EnhanceError:
         raise
@@ -158,21 +166,13 @@ def _decode_pixels(data: bytes, markers: JpegMarkers, source: str) -> Image.Imag
         if markers.frame.arithmetic:
             reason = "an arithmetic-coded JPEG, damaged or beyond this build of libjpeg"
             raise UnsupportedImageError(reason, source=source, hint="convert it with `jpegtran`") from error
-        raise DecodeError(f"libjpeg cannot decode it: {error}", source=source, hint=_FRESH_COPY) from error
+        # What else Pillow's own reading of the header stumbles over is for programmers to read.
+        told = f"libjpeg cannot decode it: {error}" if isinstance(error, (OSError, SyntaxError)) else "a damaged header"
+        raise DecodeError(told, source=source, hint=_FRESH_COPY) from error
     if not markers.complete and ImageFile.LOAD_TRUNCATED_IMAGES:
         reason = "truncated, and Pillow was told to fill up truncated pictures"
         raise DecodeError(reason, source=source, hint="leave PIL.ImageFile.LOAD_TRUNCATED_IMAGES at False")
     return image
-
-
-def _without_metadata(data: bytes, markers: JpegMarkers) -> bytes:
-    """The file up to its EOI, with only those application segments that tell libjpeg the colour space."""
-    pieces, kept_to = [], 0
-    for marker, start, _, end in markers.segments:
-        if marker not in (APP0, APP14):
-            pieces.append(data[kept_to:start])
-            kept_to = data.index(b"\xff", end)  # what a wrong length left over; a scan follows, so there is a marker
-    return b"".join((*pieces, data[kept_to : markers.end]))
 
 
 def _cmyk_to_rgb(image: Image.Image, profile: bytes | None, source: str) -> tuple[Image.Image, str]:
