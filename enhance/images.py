@@ -149,6 +149,36 @@ class DecodedImage:
 
 
 @dataclass(frozen=True)
+class InspectedImage:
+    """What a base decoder can say of a file that it has not decoded.
+
+    Attributes:
+        width, height: in pixels.
+        is_gray: one channel.
+        is_consistent: decoding it gives a `DecodedImage.consistency`.
+        rate, metadata, source, details, notes: as in `DecodedImage`.
+    """
+
+    width: int
+    height: int
+    is_gray: bool
+    rate: Rate
+    metadata: Metadata
+    source: str
+    details: dict[str, Any]
+    notes: tuple[str, ...]
+    is_consistent: bool
+
+    @classmethod
+    def of(cls, decoded: DecodedImage) -> InspectedImage:
+        """What a decoded image says."""
+        return cls(
+            decoded.width, decoded.height, decoded.is_gray, decoded.rate, decoded.metadata, decoded.source,
+            decoded.details, decoded.notes, is_consistent=decoded.consistency is not None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class EnhancementRecord:
     """What was done to an image, as plain values (one line of `--json`).
 

@@ -82,7 +82,7 @@ def read_layout(jpeg: bytes, *, source: str) -> Layout:
         raise NotProjectable(f"{kind} files are not supported")
     if not frame.height or not frame.width:
         raise NotProjectable("the header does not say the size")
-    if not _is_complete(jpeg, markers):
+    if not has_all_scans(jpeg, markers):
         raise NotProjectable("the last scans are missing")
     return Layout(frame.height, frame.width, _components(markers), markers.color_space == "RGB")
 
@@ -104,7 +104,7 @@ def _components(markers: JpegMarkers) -> tuple[Component, ...]:
     return tuple(components)
 
 
-def _is_complete(jpeg: bytes, markers: JpegMarkers) -> bool:
+def has_all_scans(jpeg: bytes, markers: JpegMarkers) -> bool:
     """Whether the scans bring every coefficient to its last bit (T.81 G.1.1.1: successive approximation)."""
     frame = markers.frame
     missing = {component.identifier: np.ones(64, bool) for component in frame.components}

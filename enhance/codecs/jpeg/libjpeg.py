@@ -18,6 +18,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,11 @@ _TICK = 0.1
 
 
 class LibjpegError(Exception):
-    """libjpeg cannot read the file, or cannot be run; one line."""
+    """libjpeg cannot read the file; one line."""
+
+
+class LibjpegUnavailable(LibjpegError):
+    """There is no libjpeg to read it with; one line."""
 
 
 @dataclass(frozen=True)
@@ -66,41 +71,15 @@ def read(jpeg: bytes, shapes: Sequence[tuple[int, int]] = ()) -> Reading:
             none by default.
 
     Raises:
-        LibjpegError: libjpeg refuses the file, or there is no jpeglib.
+        LibjpegError: libjpeg refuses the file.
+        LibjpegUnavailable: there is no jpeglib, or no room for temporary files.
     """
-    sizes = [rows * columns * 128 for rows, columns in shapes]
-    with _worker.lock, contextlib.ExitStack() as stack:
-        try:
-            source = _written(jpeg, stack)
-            target = _reserved(sum(sizes), stack) if sizes else None
-        except OSError as error:
-            raise LibjpegError(f"temporary files cannot be written: {error.strerror}") from error
-        status, said = _worker.ask({"jpeg": str(source), "planes": target and str(target), "sizes": sizes})
-        if status != 1:
-            raise LibjpegError(said[-1] if said else "libjpeg refuses the file")
-        values = np.fromfile(target, np.int16) if target else np.empty(0, np.int16)
-    ends = np.cumsum([size // 2 for size in sizes])
-    planes = (values[end - size // 2 : end] for size, end in zip(sizes, ends))
-    return Reading(said, tuple(p.reshape(*shape, 8, 8) for p, shape in zip(planes, shapes)))
-
-
-def _written(content: bytes, stack: contextlib.ExitStack) -> Path:
-    path = temporary_path()
-    stack.callback(path.unlink, missing_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def _reserved(size: int, stack: contextlib.ExitStack) -> Path:
-    """A file of zeros whose room on the disk is taken, so that writing into its memory cannot fail."""
-    path = temporary_path()
-    stack.callback(path.unlink, missing_ok=True)
-    with path.open("wb") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)
-    return path
+    values = [np.empty((*shape, 8, 8), np.int16) for shape in shapes]
+    with _worker.lock:
+        status, said = _worker.ask(jpeg, values)
+    if status != 1:
+        raise LibjpegError(said[-1] if said else "libjpeg refuses the file")
+    return Reading(said, tuple(values))
 
 
 @dataclass
@@ -111,49 +90,59 @@ class _Worker:
     process: subprocess.Popen[bytes] | None = None
     said: int = -1
 
-    def ask(self, request: dict[str, object]) -> tuple[int, tuple[str, ...]]:
-        """The worker's answer (-1: it has ended) and what libjpeg has said meanwhile."""
+    def ask(self, jpeg: bytes, planes: list[Indices]) -> tuple[int, tuple[str, ...]]:
+        """Fills the planes. Returns the worker's answer (-1: it has ended) and what libjpeg has said meanwhile."""
         if self.process is None or self.process.poll() is not None:
             self._start()
         assert self.process is not None and self.process.stdin is not None and self.process.stdout is not None
+        request = {"length": len(jpeg), "sizes": [plane.nbytes for plane in planes]}
+        status = -1
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.write(jpeg)
             self.process.stdin.flush()
-            answer = self._answer(self.process)
+            status = int(self._answer(self.process) or -1)
+            if status == 1 and not all(_fill(plane, self.process.stdout) for plane in planes):
+                status = -1
         except OSError:
-            answer = b""
-        if not answer:
+            status = -1
+        said = self._take_said()
+        if status < 0:
             self.end()
-        return int(answer or -1), self._take_said()
+        return status, said
 
     def _answer(self, process: subprocess.Popen[bytes]) -> bytes:
         assert process.stdout is not None
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(process.stdout, select.POLLIN)
-            # In pieces, so that a signal or `end` from another thread is seen.
+            # In pieces, so that a signal or `end_worker` from another thread is seen.
             while not poll.poll(_TICK * 1000) and process.poll() is None:
                 pass
         return process.stdout.readline()
 
     def _start(self) -> None:
+        try:
+            self._launch()
+        except OSError as error:
+            raise LibjpegUnavailable(f"the reader of coefficients cannot be started: {error.strerror}") from error
+
+    def _launch(self) -> None:
         library = find_library()
         if library is None or not sys.executable:
-            raise LibjpegError("the package jpeglib is not installed" if library is None else "there is no Python")
+            missing = "the package jpeglib is not installed" if library is None else "there is no Python to run it"
+            raise LibjpegUnavailable(missing)
         self.end()
         if self.said < 0:
             path = temporary_path()
             self.said = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            with contextlib.suppress(OSError):
+            if os.name == "posix":
                 path.unlink()
         # -I -S: nothing of the user's is loaded. A session of its own: Ctrl-C in a terminal is this process's affair.
         command = [sys.executable, "-I", "-S", str(_WORKER), str(library)]
-        try:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, start_new_session=True
-            )
-        except OSError as error:
-            raise LibjpegError(f"the reader of coefficients cannot be started: {error.strerror}") from error
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, start_new_session=True
+        )
 
     def _take_said(self) -> tuple[str, ...]:
         size = os.fstat(self.said).st_size
@@ -172,6 +161,17 @@ class _Worker:
                 with contextlib.suppress(OSError):
                     stream.close()
         process.wait()
+
+
+def _fill(plane: Indices, stream: IO[bytes]) -> bool:
+    """Reads a plane; False where the stream ends before."""
+    view, had = plane.data.cast("B"), 0
+    while had < len(view):
+        piece = stream.readinto(view[had:])  # type: ignore[attr-defined]
+        if not piece:
+            return False
+        had += piece
+    return True
 
 
 _worker = _Worker()

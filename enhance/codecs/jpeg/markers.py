@@ -19,7 +19,7 @@ from enhance.limits import DEFAULT_LIMITS, Limits, way_out
 SOI, EOI, SOS, DQT, DRI, DHP, COM, APP0, APP1, APP2, APP14 = (
     0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xDE, 0xFE, 0xE0, 0xE1, 0xE2, 0xEE,
 )  # fmt: skip
-_SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # DHT, JPG and DAC sit between the frame headers
+SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # DHT, JPG and DAC sit between the frame headers
 
 # Fill bytes FF may stand before a marker. They are passed over by not being matched: a pattern that repeats FF would
 # begin anew at each of them, which takes time quadratic in the length of a run.
@@ -185,7 +185,7 @@ class _Reader:
             self.segments.append((marker, start, self.position - len(payload), self.position))
         if marker == DQT:
             self.define_tables(payload)
-        elif marker in _SOF or marker == DHP:
+        elif marker in SOF or marker == DHP:
             if self.frame is None:
                 self.frame = _read_frame(0xC5 if marker == DHP else marker, payload)
             elif not self.frame.hierarchical:
@@ -295,7 +295,8 @@ def without_metadata(data: bytes, markers: JpegMarkers) -> bytes:
     What lies between the segments of the header is left out: libjpeg skips it, and Pillow reads it byte by byte.
     """
     kept = [data[start:end] for marker, start, begin, end in markers.segments if _is_needed(marker, data[begin:end])]
-    return b"".join((data[:2], *kept, data[markers.first_scan : markers.end]))
+    end = markers.end if markers.complete else len(data)
+    return b"".join((data[:2], *kept, data[markers.first_scan : end]))
 
 
 def _is_needed(marker: int, payload: bytes) -> bool:

@@ -333,5 +333,5 @@ def test_unreadable_coefficients_are_an_error_that_names_the_file(
     with pytest.raises(DecodeError, match=r"photo\.jpg: .*coefficients: Bogus DHT index"):
         broken.project(pixels)
     consistency.project(pixels)
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lock"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "lock"]
     assert capfd.readouterr() == ("", "")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data as photos
 
-from enhance.codecs.jpeg.decoder import JpegDecoder
 from enhance.codecs.jpeg.markers import read_markers
 from enhance.codecs.registry import decode
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
@@ -89,7 +88,7 @@ def test_too_many_segments_are_refused_with_the_option_that_allows_them(marker: 
     tracemalloc.stop()
     few = SOI + segment(marker) * 30 + jpeg[2:]
     with pytest.raises(UnsupportedImageError, match="more than 30 marker"):
-        JpegDecoder(limits=Limits(max_segments=30)).decode(few, source="few.jpg")
+        decode(few, limits=Limits(max_segments=30))
     if marker != 0xDD:
         assert decode(few).width == 64
 
@@ -100,7 +99,7 @@ def test_too_many_scans_are_refused_with_the_option_that_allows_them() -> None:
     many = jpeg[:-2] + last * 3000 + EOI
     with pytest.raises(UnsupportedImageError, match=r"500 scans.*--max-scans"):
         decode(many)
-    assert JpegDecoder(limits=Limits(max_scans=12)).decode(jpeg, source="ten.jpg").details["scans"] == 10
+    assert decode(jpeg, limits=Limits(max_scans=12)).details["scans"] == 10
 
 
 @pytest.mark.parametrize("progressive", [False, True])
