@@ -29,6 +29,14 @@ from enhance.inference.bands import LARGE, largest_window, predict_in_bands
 _BYTES = {torch.float32: (36, 12), torch.bfloat16: (18, 7)}
 
 
+# What a description may ask for: far more than any network that is of use has.
+_MOST_LEVELS = 8
+_RANGES = (
+    ("conditioning_size", int, 1 << 16), ("widths", tuple, 1 << 13), ("encoder_blocks", tuple, 64),
+    ("middle_blocks", int, 64), ("decoder_blocks", tuple, 64), ("embedding", int, 1 << 14),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class UNetConfig:
     """Shape of the network.
@@ -52,6 +60,17 @@ class UNetConfig:
     position: bool = True
 
     def __post_init__(self) -> None:
+        for name, kind, highest in _RANGES:
+            values = getattr(self, name) if kind is tuple else (getattr(self, name),)
+            whole = isinstance(values, tuple) and all(type(value) is int and 0 <= value <= highest for value in values)
+            if not whole or len(values) > _MOST_LEVELS:
+                raise WeightsError(f"{name} of a network must be whole numbers up to {highest}")
+        if (
+            not self.widths
+            or min(self.conditioning_size, self.embedding, *self.widths) < 1
+            or type(self.position) is not bool
+        ):
+            raise WeightsError("a network has no parts of width 0, and a position or not")
         if not len(self.encoder_blocks) == len(self.decoder_blocks) == len(self.widths) - 1:
             raise WeightsError("a network needs block counts for every level but the coarsest")
 

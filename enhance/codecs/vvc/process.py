@@ -28,6 +28,7 @@ _TICK = 0.05
 
 _PIECE = 1 << 16
 _LONGEST_LINE = 1 << 16
+_TOLD = 1000  # characters of a line that a message quotes
 _KEPT_LINES = 20
 _TELLING = re.compile(r"error|invalid|fail|exception|unsupported|mismatch|cannot|unable| not ", re.IGNORECASE)
 _CONSEQUENCE = re.compile(
@@ -190,7 +191,7 @@ class DecoderProcess:
         for line in lines:
             text = line.decode(errors="replace").rstrip("\r")
             if text:
-                self._said.append(text)
+                self._said.append(text[:_TOLD])
                 if self._on_line is not None:
                     self._on_line(text)
 
