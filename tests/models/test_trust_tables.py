@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_a_sampling_that_was_not_measured_is_believed() -> None:
 
 def test_limits_depend_on_the_rate_and_go_with_the_guard() -> None:
     trust = TABLES(JpegRate.from_quality(90), 0)
-    assert (trust.full, trust.none) == (pytest.approx(0.08), pytest.approx(0.8))
+    assert [trust.full, trust.none] == pytest.approx([0.08, 0.8])
     unguarded = TABLES(JpegRate.from_quality(90), 0, guarded=False)
     assert math.isinf(unguarded.full) and unguarded.luma == trust.luma
 
@@ -88,12 +89,10 @@ def test_the_checkpoint_keeps_them(tiny_checkpoint: Checkpoint, tmp_path: Path) 
 def test_what_is_no_table_is_refused() -> None:
     stored = json.loads(json.dumps(TABLES.to_dict()))
     assert TrustTables.from_dict(stored) == TABLES
-    for damage in (
-        {"factors": [1]},
-        {"fall": "steep"},
-        {"full": {}},
-        {"factors": {"mean": {"4:2:0": {"levels": [1]}}}},
-    ):
+    damages: list[dict[str, Any]] = [
+        {"factors": [1]}, {"fall": "steep"}, {"full": {}}, {"factors": {"mean": {"4:2:0": {"levels": [1]}}}},
+    ]  # fmt: skip
+    for damage in damages:
         with pytest.raises(WeightsError):
             TrustTables.from_dict(stored | damage)
     with pytest.raises(WeightsError, match="0 to 1"):

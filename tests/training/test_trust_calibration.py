@@ -31,7 +31,7 @@ class _Oracle(torch.nn.Module):
     def forward(self, r_t: Any, base: torch.Tensor, *others: Any) -> torch.Tensor:
         originals = np.stack(SQUARES).transpose(0, 3, 1, 2).astype(np.float32)
         if bool((base[:, 0] == base[:, 1]).all()):
-            weights = np.float32([0.299, 0.587, 0.114])
+            weights = np.array([0.299, 0.587, 0.114], np.float32)
             originals = np.broadcast_to(np.einsum("nchw,c->nhw", originals, weights)[:, None], originals.shape)
         return self.share * (torch.from_numpy(originals / 127.5 - 1) - base)
 
