@@ -55,7 +55,7 @@ def main() -> None:
     save_checkpoint(dataclasses.replace(model, sampling=sampling), options.output)
 
 
-def _squares(folders: list[Path], count: int = 48, side: int = 160) -> list[Uint8]:
+def _squares(folders: list[Path], count: int = 32, side: int = 160) -> list[Uint8]:
     """The middles of pictures from all over some folders."""
     paths = find_images(folders) if folders else []
     squares: list[Uint8] = []

@@ -36,7 +36,7 @@ from enhance.runtime import select_dtype
 
 Uint8 = npt.NDArray[np.uint8]
 
-QUALITIES = (1, 5, 10, 20, 40, 60, 75, 85, 90, 93, 95, 96, 97, 98, 99, 100)
+QUALITIES = (1, 5, 10, 20, 40, 75, 90, 95, 97, 98, 99, 100)
 SAMPLINGS: dict[str, dict[str, Any]] = {
     "4:2:0": {"subsampling": "4:2:0"},
     "4:4:4": {"subsampling": "4:4:4"},
