@@ -73,7 +73,7 @@ def test_channels_last_kernels_take_the_same_step() -> None:
         parameter.grad = gradient.clone(memory_format=layout)
     Muon(parameters[:1], lr=0.1).step()
     Muon(parameters[1:], lr=0.1).step()
-    assert torch.allclose(*parameters, atol=1e-4)
+    assert torch.allclose(parameters[0], parameters[1], atol=1e-4)
 
 
 def test_every_parameter_has_one_optimizer() -> None:
