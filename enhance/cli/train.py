@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import argparse
 import logging
-import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
+from enhance.diffusion.thresholds import RateTable
 from enhance.errors import UsageError
 from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
+from enhance.training.arithmetic import DTYPES
 from enhance.training.crops import batches
-from enhance.training.looks import SeenDistance
+from enhance.training.looks import SeenDistance, backbone_of
 from enhance.training.loop import Trainer, TrainingConfig
 from enhance.training.loss import Looks, Objective
 from enhance.training.material import Material, prepare_jpeg, prepare_vvc
+from enhance.training.ranks import FAR, Ranks, joined
+from enhance.training.revision import revision
 from enhance.training.sources import Shares
 
 logger = logging.getLogger(__name__)
+
+_UNKNOWN = RateTable((0.0,), (1.0,))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,22 +43,76 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="continue the run in the output folder")
     start.add_argument("--init", type=Path, metavar="MODEL", help="start from the weights of a .safetensors model")
-    parser.add_argument("--val", type=Path, help="folder of lossless images for the validation curve")
+    parser.add_argument(
+        "--cache", type=Path, metavar="FOLDER", help="for decoded pictures and VVC pairs (default: in the run's folder)"
+    )
     _add_codec(parser.add_argument_group("base codec"))
     _add_material(parser.add_argument_group("pictures that are not photos (JPEG only)"))
-    parser.add_argument("--batch", type=int, default=16, help="crops per step (default: %(default)s)")
-    parser.add_argument("--crop", type=int, default=128, help="side of a crop, a multiple of 16 (default: %(default)s)")
-    parser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate (default: %(default)s)")
-    parser.add_argument(
-        "--ema", type=float, default=0.9995, help="decay of the weights' average (default: %(default)s)"
-    )
+    _add_steps(parser.add_argument_group("steps"))
     _add_objective(parser.add_argument_group("what is learned"))
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--workers", type=int, default=1, help="processes that code crops (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="threads of the network on the CPU")
-    parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints (default: %(default)s)")
-    parser.add_argument("--validate-minutes", type=float, default=10.0, help="between validations")
-    parser.add_argument("--seed", type=int, default=0)
+    _add_machine(parser.add_argument_group("machine"))
+    _add_watching(parser.add_argument_group("watching the run"))
+
+
+def _add_steps(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--batch", type=int, default=16, help="crops at a time (default: %(default)s)")
+    group.add_argument(
+        "--accumulate",
+        type=int,
+        default=1,
+        metavar="N",
+        help="batches in a step: larger steps without more memory (default: %(default)s)",
+    )
+    group.add_argument("--crop", type=int, default=128, help="side of a crop, a multiple of 16 (default: %(default)s)")
+    group.add_argument("--lr", type=float, default=2e-3, help="largest learning rate (default: %(default)s)")
+    group.add_argument(
+        "--schedule",
+        choices=["linear", "constant"],
+        default="linear",
+        help="how the learning rate goes on: linearly to zero at the end of the run, or constant, so that the run can "
+        "be made longer at any time (default: %(default)s)",
+    )
+    group.add_argument(
+        "--anneal",
+        type=float,
+        default=0.0,
+        metavar="MINUTES",
+        help="with --schedule constant: bring the learning rate to zero in the last minutes (default: %(default)s)",
+    )
+    group.add_argument("--ema", type=float, default=0.9995, help="decay of the weights' average (default: %(default)s)")
+    group.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+
+
+def _add_machine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default: %(default)s")
+    group.add_argument(
+        "--dtype",
+        choices=["auto", *DTYPES],
+        default="auto",
+        help="arithmetic of the network; auto measures both at the start and takes the faster (default: %(default)s)",
+    )
+    group.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="compile the network: minutes at the start for faster steps; on a CPU it needs a C++ compiler "
+        "(default: on CUDA only)",
+    )
+    group.add_argument("--workers", type=int, default=1, help="processes that code crops (default: %(default)s)")
+    group.add_argument("--threads", type=int, help="threads of the network on the CPU (default: all)")
+
+
+def _add_watching(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--val", type=Path, metavar="FOLDER", help="lossless photos for the validation curve")
+    group.add_argument(
+        "--val-graphics",
+        type=Path,
+        metavar="FOLDER",
+        help="lossless pictures that are not photos, likewise (JPEG only)",
+    )
+    group.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints (default: %(default)s)")
+    group.add_argument(
+        "--validate-minutes", type=float, default=10.0, help="between validations (default: %(default)s)"
+    )
 
 
 def _add_objective(group: argparse._ArgumentGroup) -> None:
@@ -126,7 +187,6 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--preset", default="fast", help="VVC: of libvvenc, for training and validation (default: %(default)s)"
     )
-    group.add_argument("--cache", type=Path, metavar="FOLDER", help="VVC: for the pairs (default: pairs in -o)")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -137,18 +197,35 @@ def main(args: argparse.Namespace) -> int:
     torch.set_flush_denormal(True)
     if args.threads:
         torch.set_num_threads(args.threads)
-    material = prepare_vvc(args) if args.codec == "vvc" else prepare_jpeg(args)
-    if args.calibrate:
-        scale, threshold = material.calibrate()
-        for level, s, tau in zip(scale.levels, scale.values, threshold.values):
-            sys.stdout.write(f"{'qp' if args.codec == 'vvc' else 'quality'} {level:3.0f}  s {s:.5f}  tau {tau:.3f}\n")
-        return 0
-    trainer = _make_trainer(args, material)
-    material.crops.seed += trainer.progress.step  # a resumed run must not see its first crops again
-    stream = batches(material.crops, args.batch, workers=args.workers, pin=trainer.device.type == "cuda")
-    trainer.run(stream, args.output, material.validation() if args.val else None)
-    logger.info("the model is in %s", args.output / "model.safetensors")
+    with ExitStack() as until_done:
+        ranks = until_done.enter_context(joined(args.device))
+        if args.calibrate and not args.cache:  # nothing is left of what is only measured
+            args.cache = Path(until_done.enter_context(TemporaryDirectory()))
+        with ranks.first_alone():
+            material = prepare_vvc(args) if args.codec == "vvc" else prepare_jpeg(args)
+        if args.calibrate:
+            _print_tables(args.codec, *material.calibrate())
+        else:
+            _train(args, material, ranks)
     return 0
+
+
+def _print_tables(codec: str, scale: RateTable, threshold: RateTable) -> None:
+    for level, s, tau in zip(scale.levels, scale.values, threshold.values):
+        sys.stdout.write(f"{'qp' if codec == 'vvc' else 'quality'} {level:3.0f}  s {s:.5f}  tau {tau:.3f}\n")
+
+
+def _train(args: argparse.Namespace, material: Material, ranks: Ranks) -> None:
+    trainer = _make_trainer(args, material, ranks)
+    # A resumed run must not see its first crops again, nor one process those of another.
+    material.crops.seed += trainer.progress.step + FAR * ranks.rank
+    stream = batches(material.crops, args.batch, workers=args.workers, pin=trainer.device.type == "cuda")
+    if args.dtype == "auto" and trainer.device.type == "cpu":
+        trainer.choose_dtype(next(stream))
+    validation = material.validation() if ranks.is_first and (args.val or args.val_graphics) else None
+    trainer.run(stream, args.output, validation)
+    if ranks.is_first:
+        logger.info("the model is in %s", args.output / "model.safetensors")
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -169,16 +246,29 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--graphics-share and --drawings are more than 1 together")
     if args.codec == "vvc" and args.graphics:
         raise UsageError("--graphics is for --codec jpeg")
-    if args.codec != "vvc" and (args.streams or args.pairs or args.squares is not None or args.cache):
-        raise UsageError("--streams, --pairs, --squares and --cache are for --codec vvc")
+    if args.codec != "vvc" and (args.streams or args.pairs or args.squares is not None):
+        raise UsageError("--streams, --pairs and --squares are for --codec vvc")
+    if args.val_graphics and not args.val:
+        raise UsageError("--val-graphics goes beside the photos of --val")
+    _check_steps(args)
 
 
-def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
+def _check_steps(args: argparse.Namespace) -> None:
+    if min(args.batch, args.accumulate) < 1:
+        raise UsageError("--batch and --accumulate must be at least 1")
+    if args.anneal < 0 or (args.anneal and (args.schedule != "constant" or args.steps)):
+        raise UsageError("--anneal takes minutes of a run with --minutes and --schedule constant")
+
+
+def _configure(args: argparse.Namespace) -> TrainingConfig:
     minutes = args.minutes if args.minutes or args.steps else 60.0
-    config = TrainingConfig(
+    return TrainingConfig(
         minutes=minutes,
         steps=args.steps,
+        accumulate=args.accumulate,
         lr=args.lr,
+        schedule=args.schedule,
+        anneal=min(args.anneal / minutes, 1.0) if args.anneal else 0.0,
         ema=args.ema,
         save_minutes=args.save_minutes,
         validate_minutes=args.validate_minutes,
@@ -189,6 +279,9 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
         ),
         seed=args.seed,
     )
+
+
+def _make_trainer(args: argparse.Namespace, material: Material, ranks: Ranks) -> Trainer:
     torch.manual_seed(args.seed)
     earlier: dict[str, Any] = {}
     sampling: SamplingDefaults | None = None
@@ -199,26 +292,28 @@ def _make_trainer(args: argparse.Namespace, material: Material) -> Trainer:
         sampling, earlier = checkpoint.sampling, {"init": {"codec": checkpoint.codec, **checkpoint.training}}
         if checkpoint.codec == args.codec:
             tables = checkpoint.residual_scale, checkpoint.threshold
+    if args.resume:
+        tables = _UNKNOWN, _UNKNOWN  # until the run's own are read
     scale, threshold = tables or material.calibrate()
-    device = torch.device(args.device)
     description = {
         **material.description,
         "batch": args.batch,
         "crop": args.crop,
-        "device": device.type,
-        "revision": _revision(),
+        "device": ranks.device.type,
+        "revision": revision(),
         **earlier,
     }
     trainer = Trainer(
         denoiser or Denoiser(UNetConfig()),
         scale,
         threshold,
-        config,
+        _configure(args),
         codec=args.codec,
         sampling=sampling,
-        device=device,
-        compile=device.type == "cuda",
-        distance=_distance(args, device),
+        ranks=ranks,
+        dtype=DTYPES.get(args.dtype, torch.bfloat16),
+        compile=ranks.device.type == "cuda" if args.compile is None else args.compile,
+        distance=_distance(args, ranks.device),
         description=description,
     )
     if args.resume:
@@ -231,19 +326,9 @@ def _distance(args: argparse.Namespace, device: torch.device) -> Looks | None:
         return None
     from enhance.evaluation.metrics.lpips import LPIPS
 
-    return SeenDistance(
-        [LPIPS.load("squeeze" if "squeeze" in file.name else "alex", file).to(device) for file in args.lpips]
-    )
+    return SeenDistance([LPIPS.load(*backbone_of(file)).to(device) for file in args.lpips])
 
 
 def _looks_share(args: argparse.Namespace) -> float:
     given: float | None = args.looks_share
     return given if given is not None else (0.2 if args.lpips else 0.0)
-
-
-def _revision() -> str:
-    try:
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"

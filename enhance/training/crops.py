@@ -1,11 +1,9 @@
-"""Training pairs: pictures decoded once into memory, random crops, degradation in worker processes."""
+"""Training pairs: pictures decoded once, random crops, degradation in worker processes."""
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
-from tqdm import tqdm
 
 from enhance.errors import DecodeError, UsageError
 from enhance.training.degradation import CodedCrop, JpegDegradation, Uint8
 from enhance.training.sources import Source
 
-logger = logging.getLogger(__name__)
-
 SUFFIXES = {".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".jpg", ".jpeg"}
 
 Array = npt.NDArray[Any]
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
-"""original, uint8, and base, uint8 or float32, [B, 3, H, W] in 0-255; conditioning [B, F]; level [B]."""
+"""original, uint8, and base, uint8 or uint16 (white is 65535), [B, 3, H, W]; conditioning [B, F]; level [B]."""
 
 
 def find_images(folders: Sequence[Path]) -> list[Path]:
@@ -54,19 +49,6 @@ def centre(image: Uint8, height: int, width: int) -> Uint8:
     """The central part of an image [H, W, 3]."""
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     return np.ascontiguousarray(image[top : top + height, left : left + width])
-
-
-def load_images(paths: Sequence[Path], *, smallest: int, workers: int, progress: bool = True) -> list[Uint8]:
-    """Decodes all images into memory, in parallel; those with a side below `smallest` are left out with a note."""
-    with ProcessPoolExecutor(max_workers=max(workers, 1)) as pool:
-        decoded = pool.map(load_image, paths, chunksize=4)
-        images = list(tqdm(decoded, total=len(paths), desc="decoding", unit="image", disable=not progress))
-    kept = [image for image in images if min(image.shape[:2]) >= smallest]
-    if len(kept) < len(images):
-        logger.warning("%d of %d images are smaller than a crop and are left out", len(images) - len(kept), len(images))
-    if not kept:
-        raise UsageError(f"no image is as large as a crop of {smallest} pixels")
-    return kept
 
 
 class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from enhance.evaluation.metrics.lpips import Backbone
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 """Perceptual distance of two batches of RGB images [B, 3, H, W] in [-1, 1] -> [B]."""
@@ -48,6 +51,11 @@ class SeenDistance:
         view = random_view(x.shape, generator)
         seen_x, seen_y = view(x), view(y)
         return torch.stack([distance(seen_x, seen_y) for distance in self.distances]).mean(dim=0)
+
+
+def backbone_of(file: Path) -> tuple[Backbone, Path]:
+    """What LPIPS weights are for, by their name, and the file: arguments of `LPIPS.load`."""
+    return ("squeeze" if "squeeze" in file.name else "alex"), file
 
 
 def random_view(shape: Sequence[int], generator: torch.Generator) -> Callable[[Tensor], Tensor]:

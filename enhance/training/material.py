@@ -11,11 +11,14 @@ import numpy as np
 import torch
 
 from enhance.diffusion.thresholds import RateTable
+from enhance.evaluation.metrics.perceptual import LpipsDistance
 from enhance.training.calibration import calibrate_jpeg
-from enhance.training.crops import RandomCrops, find_images, load_image, load_images
+from enhance.training.crops import RandomCrops, find_images, load_image
+from enhance.training.decoded import decode_once
 from enhance.training.degradation import JpegDegradation
+from enhance.training.looks import backbone_of
 from enhance.training.sources import Shares, Source
-from enhance.training.validation import Validation
+from enhance.training.validation import POSITIONS, Validation
 from enhance.training.vvc_pairs import PairCrops, calibrate_pairs, code_photos, find_pairs, find_streams, take_streams
 
 _CALIBRATION_CROPS = 256
@@ -42,8 +45,10 @@ class Material:
 def prepare_jpeg(args: argparse.Namespace) -> Material:
     """Pictures in memory and drawings, coded crop by crop. Options as `cli.train` declares; raises EnhanceError."""
     workers = max(args.workers, torch.get_num_threads())
-    images = load_images(find_images(args.images), smallest=args.crop, workers=workers)
-    graphics = load_images(find_images(args.graphics), smallest=args.crop, workers=workers) if args.graphics else []
+    cache = args.cache or args.output / "decoded"
+    options = {"smallest": args.crop, "workers": workers}
+    images = decode_once(find_images(args.images), cache, **options)
+    graphics = decode_once(find_images(args.graphics), cache, **options) if args.graphics else []
     shares = Shares(graphics=args.graphics_share, drawings=args.drawings, neutral=args.neutral)
     source = Source(images, graphics, shares)
     crops = RandomCrops(source, args.crop, JpegDegradation(), args.seed)
@@ -53,11 +58,19 @@ def prepare_jpeg(args: argparse.Namespace) -> Material:
         return calibrate_jpeg([source.photo(rng, args.crop) for _ in range(_CALIBRATION_CROPS)])
 
     def validation() -> Validation:
-        return Validation.of_jpegs([load_image(path) for path in find_images([args.val])])
+        photos, drawn = ([load_image(p) for p in find_images([f])] if f else [] for f in (args.val, args.val_graphics))
+        return Validation.of_jpegs(photos, graphics=drawn, **_looks(args))
 
-    megapixels = sum(image.shape[0] * image.shape[1] for image in images) / 1e6
+    megapixels = sum(shape[0] * shape[1] for shape in images.shapes) / 1e6
     description = {"images": len(images), "megapixels": round(megapixels, 1), "graphics": len(graphics)}
     return Material(crops, calibrate, validation, {**description, "shares": asdict(shares)})
+
+
+def _looks(args: argparse.Namespace) -> dict[str, Any]:
+    """How looks are validated: by the first of the networks that they are learned from, where there are such."""
+    if not args.lpips:
+        return {}
+    return {"positions": POSITIONS, "distance": LpipsDistance(*backbone_of(args.lpips[0]))}
 
 
 def prepare_vvc(args: argparse.Namespace) -> Material:
@@ -74,7 +87,7 @@ def prepare_vvc(args: argparse.Namespace) -> Material:
 
     def validation() -> Validation:
         images = [load_image(path) for path in find_images([args.val])]
-        return Validation.of_vvc(images, cache / "validation", preset=args.preset, workers=workers)
+        return Validation.of_vvc(images, cache / "validation", preset=args.preset, workers=workers, **_looks(args))
 
     megapixels = sum(pair[0].shape[0] * pair[0].shape[1] for pair in crops.pairs) / 1e6
     description = {"images": len(photos), "pairs": len(crops.pairs), "megapixels": round(megapixels, 1)}

@@ -52,7 +52,7 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             self._update([parameter for parameter in group["params"] if parameter.grad is not None], group)
 
-    def _update(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
+    def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         if not parameters:
             return
         gradients: list[Tensor] = [parameter.grad for parameter in parameters if parameter.grad is not None]

@@ -261,10 +261,9 @@ class PairCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
             top, left = (int(rng.integers((side - self.crop) // _GRID + 1)) * _GRID for side in original.shape[:2])
             rows, columns = slice(top, top + self.crop), slice(left, left + self.crop)
             turn = random_orientation(rng)
-            decoded = code_values(turn(base[rows, columns]))
             yield (
                 to_tensor(turn(original[rows, columns])),
-                to_tensor(decoded),
+                to_tensor(turn(base[rows, columns])),
                 torch.from_numpy(rate.conditioning()),
                 rate.level,
             )

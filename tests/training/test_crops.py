@@ -12,7 +12,7 @@ from skimage import data
 
 from enhance.codecs.conditioning import SIZE
 from enhance.errors import DecodeError, UsageError
-from enhance.training.crops import RandomCrops, batches, find_images, load_image, load_images
+from enhance.training.crops import RandomCrops, batches, find_images, load_image
 from enhance.training.degradation import JpegDegradation
 from enhance.training.sources import Shares, Source
 
@@ -67,10 +67,7 @@ def test_folders_are_searched_and_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     paths = find_images([tmp_path])
     assert [path.name for path in paths] == ["a.png", "small.PNG"]
-    kept = load_images(paths, smallest=32, workers=1, progress=False)
-    assert len(kept) == 1 and np.array_equal(kept[0], PHOTOS[0])
-    with pytest.raises(UsageError, match="as large as a crop"):
-        load_images(paths, smallest=4096, workers=1, progress=False)
+    assert np.array_equal(load_image(paths[0]), PHOTOS[0])
     (tmp_path / "broken.png").write_bytes(b"not a png")
     with pytest.raises(DecodeError, match=r"broken\.png"):
         load_image(tmp_path / "broken.png")
