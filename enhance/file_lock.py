@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 try:
@@ -22,18 +23,23 @@ def lock(descriptor: int) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
-def is_free(path: Path) -> bool:
-    """True if nobody holds the lock of a file; False too where there are no locks."""
+@contextlib.contextmanager
+def free_lock(path: Path) -> Iterator[bool]:
+    """Holds a file's lock while the block runs, if nobody else does. Gives False otherwise, and without such locks."""
     if fcntl is None:
-        return False
+        yield False
+        return
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return False
+        yield False
+        return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_free = True
+        except OSError:
+            is_free = False
+        yield is_free
     finally:
         os.close(descriptor)

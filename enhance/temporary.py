@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance.file_lock import is_free, lock
+from enhance.file_lock import free_lock, lock
 
 _PREFIX = "enhance-"
 _LOCK = "lock"
@@ -68,6 +68,15 @@ def _own_home() -> _Home:
         return _home
 
 
+def _forget_lock() -> None:
+    global _making
+    _making = threading.Lock()  # another thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock)
+
+
 def _make_home() -> _Home:
     path = Path(tempfile.mkdtemp(prefix=_PREFIX))
     # It gets its name when it is locked, so that nobody ever finds it free.
@@ -85,5 +94,6 @@ def _remove(home: _Home) -> None:
 def _remove_abandoned(place: Path) -> None:
     with contextlib.suppress(OSError):
         for folder in place.glob(f"{_PREFIX}*"):
-            if (folder / _LOCK).is_file() and folder.stat().st_uid == os.getuid() and is_free(folder / _LOCK):
-                shutil.rmtree(folder, ignore_errors=True)
+            with free_lock(folder / _LOCK) as is_free:
+                if is_free and folder.stat().st_uid == os.getuid():
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -93,6 +93,7 @@ def main(options: argparse.Namespace) -> int:
         recursive=options.recursive,
         existing="skip" if options.resume else "replace" if options.force else "refuse",
     )
+    place.clear(plan)
     with Reporter(plan, quiet=options.quiet, json_lines=options.json) as reporter:
         for outcome in plan.settled:
             reporter.tell(outcome)
@@ -189,6 +190,16 @@ class _Place:
         if self.name != STREAM:
             _make_folder(Path(self.name).parent if self.is_file else Path(self.name))
 
+    def clear(self, plan: Plan) -> None:
+        """Removes what earlier runs were writing when they were killed, from the folders that results go to."""
+        from enhance.batch.plan import STREAM
+        from enhance.output.atomic_file import remove_abandoned
+
+        if self.name != STREAM:
+            outputs = [*(job.output for job in plan.jobs), *(outcome.output for outcome in plan.settled)]
+            for folder in {os.path.dirname(output) for output in outputs if output}:
+                remove_abandoned(folder or ".")
+
     def write(self, image: EnhancedImage, job: Job) -> None:
         """Writes one result; called in threads."""
         from enhance.batch.plan import STREAM
@@ -201,7 +212,8 @@ class _Place:
                 sys.stdout.buffer.flush()
             return
         _make_folder(Path(job.output).parent)
-        write_image(image, job.output, fmt=self.format, quality=self.quality, overwrite=self.overwrite)
+        overwrite = self.overwrite or job.replaces
+        write_image(image, job.output, fmt=self.format, quality=self.quality, overwrite=overwrite)
 
 
 _OTHER_PICTURES = {

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 from weakref import WeakSet
 
+from enhance.codecs.vvc.guardian import guardian
 from enhance.errors import DecodeError, one_line
 
 _TICK = 0.05
@@ -166,6 +167,7 @@ class DecoderProcess:
             reason = f"{self.title} cannot be started: {getattr(error, 'strerror', None) or error}"
             raise DecodeError(reason, source=self._source, hint=f"check {command[0]}") from error
         _running.add(process)
+        guardian.watch(process.pid)
         return process
 
     def _wait(self, descriptors: list[int], quiet_since: float) -> None:
@@ -245,6 +247,7 @@ def describe_status(status: int) -> str:
 def _end(process: subprocess.Popen[bytes]) -> None:
     _kill(process)
     process.wait()
+    guardian.forget(process.pid)
     _running.discard(process)
 
 

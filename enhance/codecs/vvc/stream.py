@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,6 +26,7 @@ from enhance.errors import DecodeError, UnsupportedImageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
 from enhance.frames.raw import check_size
 from enhance.limits import DEFAULT_LIMITS, Limits
+from enhance.temporary import temporary_folder
 
 PATIENCE = 300.0
 """Seconds in which a decoder must do something. VTM takes tens of seconds for a picture of 8K on a slow machine."""
@@ -236,11 +235,9 @@ def open_vvc(
 
 def _temporary_folder(resources: ExitStack, source: str) -> Path:
     try:
-        folder = Path(tempfile.mkdtemp(prefix="enhance-vvc-"))
+        return resources.enter_context(temporary_folder())
     except OSError as error:
         raise _no_room(error, source) from error
-    resources.callback(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def _no_room(error: OSError, source: str) -> DecodeError:

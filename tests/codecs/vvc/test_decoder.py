@@ -209,6 +209,7 @@ def test_no_place_for_temporary_files(
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(DecodeError, match="temporary files cannot be written"):
         patch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+        patch.setattr("enhance.temporary._home", None)
         open_vvc(vvc_stream(), decoder="ffmpeg")
 
 
