@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from weakref import WeakSet
 
 from enhance.codecs.vvc.guardian import guardian
-from enhance.errors import DecodeError, one_line
+from enhance.errors import DecodeError, describe_status, one_line
 
 _TICK = 0.05
 """Seconds between two looks at whether the program still runs, where nothing else wakes the caller up."""
@@ -232,16 +232,6 @@ def end_all() -> None:
     """Kills every decoder that runs, whichever thread waits for it: for a program that was interrupted."""
     for process in list(_running):
         _kill(process)
-
-
-def describe_status(status: int) -> str:
-    """What the exit status of a program says, negative ones being signals: "was killed by SIGSEGV"."""
-    if status > 0:
-        return f"failed with status {status}"
-    try:
-        return f"was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was killed by signal {-status}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
