@@ -128,10 +128,12 @@ print(peak() - before)
 """
 
 
+def peak_memory(how: str) -> int:
+    """The least of three processes: what else a process happens to load only ever adds to it."""
+    command = [sys.executable, "-c", MEASURE, how]
+    return min(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(3))
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
 def test_bands_need_less_memory() -> None:
-    banded, whole = (
-        int(subprocess.run([sys.executable, "-c", MEASURE, how], check=True, capture_output=True, text=True).stdout)
-        for how in ("bands", "whole")
-    )
-    assert 0 < banded < 0.6 * whole
+    assert 0 < peak_memory("bands") < 0.6 * peak_memory("whole")
