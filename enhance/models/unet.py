@@ -23,7 +23,6 @@ from enhance.codecs import conditioning as layout
 from enhance.diffusion.schedule import alpha_bar_tensor
 from enhance.errors import WeightsError
 
-
 # What a description may ask for: far more than any network that is of use has.
 _MOST_LEVELS = 8
 _RANGES = (
