@@ -105,7 +105,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
     from enhance.batch.pipeline import decode_input, run_batch
-    from enhance.batch.waiting import end_waits
+    from enhance.codecs.registry import abandon_decoding
     from enhance.enhancer import Enhancer
 
     enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
@@ -114,7 +114,7 @@ def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, 
     enhance = partial(enhancer.run, knobs=knobs, depth=place.depth)
     decode = partial(decode_input, limits=chosen_limits(options), decoders=chosen_decoders(options))
     small = _small_pictures(enhancer, knobs)
-    batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, small=small, abandon=end_waits)
+    batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, small=small, abandon=abandon_decoding)
     with closing(batch) as outcomes:
         for outcome in outcomes:
             reporter.tell(outcome)
