@@ -278,7 +278,9 @@ class Enhancer:
             raise UsageError("depth is for files, and none is written", hint="name one with output=")
         enhanced = [self.run(image, settings, depth=_least_depth(image, depth)) for image in opened.images]
         if output is not None:
-            write_image(enhanced[0], output, fmt=format, depth=depth, overwrite=overwrite)
+            notes = write_image(enhanced[0], output, fmt=format, depth=depth, overwrite=overwrite)
+            record = enhanced[0].record
+            enhanced[0] = replace(enhanced[0], record=replace(record, notes=record.notes + notes))
         return EnhancementResult(opened.restore(enhanced), tuple(image.record for image in enhanced))
 
 
@@ -318,7 +320,7 @@ def _apply(
     try:
         return reconstruct(decoded.pixels, change, consistency, trust=trust, dtype=dtype), consistency, ()
     except DecodeError as error:
-        _LOG.warning("%s: %s", decoded.source, error)
+        _LOG.debug("%s: %s", decoded.source, error)
         unprojected = reconstruct(decoded.pixels, change, trust=trust, dtype=dtype)
         return unprojected, None, (f"not projected: {error.reason}",)
 

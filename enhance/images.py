@@ -93,6 +93,8 @@ class Metadata:
         icc_profile: the ICC profile as read; it describes `DecodedImage.pixels`.
         xmp: the XMP packet as read.
         comment: the JPEG comment.
+        photoshop: Photoshop's image resources, which hold IPTC captions, without thumbnails.
+        gain_map: the JPEG file of an HDR gain map that followed the picture.
         dpi: horizontal and vertical pixels per inch.
         orientation: EXIF orientation 1-8. Pixels are always stored unrotated; the writer keeps or applies it, once.
     """
@@ -101,6 +103,8 @@ class Metadata:
     icc_profile: bytes | None = None
     xmp: bytes | None = None
     comment: bytes | None = None
+    photoshop: bytes | None = None
+    gain_map: bytes | None = None
     dpi: tuple[float, float] | None = None
     orientation: int = 1
 
