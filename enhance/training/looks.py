@@ -76,7 +76,7 @@ def random_view(shape: Sequence[int], generator: torch.Generator) -> Callable[[T
             picture[:, top : top + rows, left : left + columns].flip([-1 - axis for axis in (0, 1) if flip[axis]])
             for picture, top, left, flip in zip(pictures, tops, lefts, flips)
         ]
-        seen = torch.stack(windows)
+        seen = torch.stack(windows).contiguous(memory_format=torch.channels_last)
         return seen if scale == 1 else F.interpolate(seen, size, mode="bicubic", antialias=True)
 
     return view

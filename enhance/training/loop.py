@@ -204,8 +204,12 @@ class Trainer:
         torch._foreach_lerp_([*self.average.parameters()], [*self.denoiser.parameters()], 1 - decay)
 
     def choose_dtype(self, batch: Batch) -> None:
-        """Measures both kinds of arithmetic on this batch, and goes on in the faster one; nothing else changes."""
-        states = self.generator.get_state(), self.views.get_state()
+        """Measures both kinds of arithmetic on this batch, and goes on in the faster one; nothing else changes.
+
+        The network is not compiled for that: it would be for both.
+        """
+        states, compiled = (self.generator.get_state(), self.views.get_state()), self._forward
+        self._forward = self._shared
 
         def work(dtype: torch.dtype) -> None:
             self.dtype = dtype
@@ -213,6 +217,7 @@ class Trainer:
             self._forget_gradients()
 
         choice = list(DTYPES.values()).index(fastest_dtype(work))
+        self._forward = compiled
         self.dtype = list(DTYPES.values())[int(self.ranks.follow(choice))]
         self.generator.set_state(states[0])
         self.views.set_state(states[1])
