@@ -52,7 +52,12 @@ _FACTORS = np.linspace(0, 1, 11)
 # Of squared errors in Y, Cb and Cr, in the sum over R, G and B (JFIF 1.02; the transform is not orthogonal, and the
 # products of planes are left out).
 _WEIGHTS = {"ycbcr": (3.0, 3.258, 2.475), "other": (1.0, 1.0, 1.0)}
-_NO_ERROR = 1e-3
+# Squared error of a sample, below which rounding to 8 bits hides what happens: without it a blank square, which any
+# change makes worse by many decibels, would decide for all pictures.
+_HIDDEN = 0.1
+# At qualities up to this, a picture that is not helped is rare and none of the file's making; one in so many may lose.
+_COARSE, _RARE = 90, 0.04
+_NEARLY_LOSSLESS, _LOSSLESS, _CAUTION = 97, 100, 0.4
 _SMALLEST_LIMIT = 1e-3
 
 
@@ -115,22 +120,42 @@ def calibrate_trust(
         shares = np.concatenate([plane.impossible_shares() for picture in of_photos for plane in picture])
         full = max(float(np.percentile(shares, PERCENTILE)), _SMALLEST_LIMIT)
         limits.append(full)
-        rows.append({which: _best(pictures, Trust(full=full, none=full * fall)) for which, pictures in coded.items()})
+        trust, rare = Trust(full=full, none=full * fall), _RARE if quality <= _COARSE else 0.0
+        rows.append({which: _best(pictures, trust, rare) for which, pictures in coded.items()})
     levels = tuple(map(float, QUALITIES))
-    factors = {
-        kind: {name: FactorTable(levels, *zip(*(row[kind, name] for row in rows))) for name in SAMPLINGS}
-        for kind in KINDS
-    }
+    factors = {kind: {name: _table(levels, [row[kind, name] for row in rows]) for name in SAMPLINGS} for kind in KINDS}
     return TrustTables(RateTable(levels, tuple(limits)), fall, factors)
 
 
-def _best(pictures: list[list[_Plane]], trust: Trust) -> tuple[float, float]:
-    """The factors of luma and chroma with the best mean gain, among those with which no picture loses."""
+def _table(levels: tuple[float, ...], rows: Sequence[tuple[float, float]]) -> FactorTable:
+    """The factors; the nearer a file is to being lossless, the less is known, so they only fall above `_COARSE`.
+
+    Where a file is nearly lossless, other pictures than these may be known less well, and a correction without any
+    truth in it costs the square of its factor: that of luma is taken with caution, and at the best quality both.
+    """
+    factors, quality = np.array(rows), np.array(levels)
+    factors[quality >= _COARSE] = np.minimum.accumulate(factors[quality >= _COARSE], axis=0)
+    factors[quality >= _NEARLY_LOSSLESS, 0] *= _CAUTION
+    factors[quality >= _LOSSLESS, 1] *= _CAUTION
+    factors = factors.round(3)
+    return FactorTable(levels, tuple(factors[:, 0].tolist()), tuple(factors[:, 1].tolist()))
+
+
+def _best(pictures: list[list[_Plane]], trust: Trust, rare: float) -> tuple[float, float]:
+    """The factors of luma and chroma with the best mean gain, among those with which no picture loses.
+
+    Args:
+        pictures: the planes of each.
+        trust: the guard.
+        rare: share of the pictures that may lose after all.
+    """
     luma = np.array([picture[0].errors(trust) for picture in pictures])
     chroma = np.array([sum((plane.errors(trust) for plane in picture[1:]), 0 * _FACTORS) for picture in pictures])
-    left = np.maximum(luma[:, :, None] + chroma[:, None, :], _NO_ERROR)
+    hidden = np.array([_HIDDEN * sum(plane.weight * plane.raw.size for plane in picture) for picture in pictures])
+    left = np.maximum(luma[:, :, None] + chroma[:, None, :], hidden[:, None, None])
     gains = 10 * np.log10(left[:, :1, :1] / left)
-    mean = np.where(gains.min(axis=0) >= -_ALLOWED_LOSS, gains.mean(axis=0), -1.0)
+    worst = np.quantile(gains, rare, axis=0, method="lower")
+    mean = np.where(worst >= -_ALLOWED_LOSS, gains.mean(axis=0), -1.0)
     row, column = np.unravel_index(int(mean.argmax()), mean.shape)
     return float(_FACTORS[row]), float(_FACTORS[column])
 
