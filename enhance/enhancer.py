@@ -128,7 +128,14 @@ class Enhancer:
         checkpoint.denoiser.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return checkpoint
 
-    def run(self, decoded: DecodedImage, knobs: Knobs | None = None, *, depth: int | None = None) -> EnhancedImage:
+    def run(
+        self,
+        decoded: DecodedImage,
+        knobs: Knobs | None = None,
+        *,
+        depth: int | None = None,
+        noise: NoiseField | None = None,
+    ) -> EnhancedImage:
         """Enhances one decoded image.
 
         Args:
@@ -136,6 +143,7 @@ class Enhancer:
             knobs: the user's choices.
             depth: of the result: 8 (uint8), 16 (uint16) or 32 (float32 in [0, 1]); by default as decoded. The result is
                 computed in floating point whatever was decoded, and rounded once.
+            noise: the field of the knobs' seed, where several pictures share it; by default it is made anew.
 
         Returns:
             pixels of the same shape, and the record of what was done.
@@ -167,7 +175,7 @@ class Enhancer:
         else:
             with torch.inference_mode():
                 denoise = self._denoise(decoded, rate, model, sampling, knobs)
-                residual = sample_residual(denoise, sampling, NoiseField(int(knobs.seed)), threshold)
+                residual = sample_residual(denoise, sampling, noise or NoiseField(int(knobs.seed)), threshold)
                 notes += denoise.notes
                 reconstruction, consistency, more = _apply(decoded, residual, scale, consistency, trust, dtype)
                 notes += more
