@@ -222,9 +222,9 @@ class Enhancer:
     def _denoise(
         self, decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, knobs: Knobs
     ) -> TiledDenoiser:
-        budget = int(0.6 * runtime.free_memory(self.device))
-        if self.device.type == "cpu":
-            budget = min(budget, _CEILING) - state_bytes(decoded.height, decoded.width, sampling)
+        free, state = runtime.free_memory(self.device), state_bytes(decoded.height, decoded.width, sampling)
+        on_cpu = self.device.type == "cpu"
+        budget = min(int(0.6 * free), _CEILING) - state if on_cpu else int(0.6 * free)
         return TiledDenoiser(
             model.denoiser,
             decoded.pixels,
@@ -233,6 +233,7 @@ class Enhancer:
             dtype=self.dtype,
             tile=knobs.tile,
             state_dtype=state_dtype(decoded.height, decoded.width),
+            state_device=self.device if on_cpu or state < 0.2 * free else torch.device("cpu"),
             budget=max(budget, _SMALLEST_BUDGET),
             ensemble=knobs.ensemble,
         )
