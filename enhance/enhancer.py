@@ -128,7 +128,14 @@ class Enhancer:
         checkpoint.denoiser.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return checkpoint
 
-    def run(self, decoded: DecodedImage, knobs: Knobs | None = None, *, depth: int | None = None) -> EnhancedImage:
+    def run(
+        self,
+        decoded: DecodedImage,
+        knobs: Knobs | None = None,
+        *,
+        depth: int | None = None,
+        noise: NoiseField | None = None,
+    ) -> EnhancedImage:
         """Enhances one decoded image.
 
         Args:
@@ -136,6 +143,7 @@ class Enhancer:
             knobs: the user's choices.
             depth: of the result: 8 (uint8), 16 (uint16) or 32 (float32 in [0, 1]); by default as decoded. The result is
                 computed in floating point whatever was decoded, and rounded once.
+            noise: the field of the knobs' seed, where several pictures share it; by default it is made anew.
 
         Returns:
             pixels of the same shape, and the record of what was done.
@@ -167,7 +175,7 @@ class Enhancer:
         else:
             with torch.inference_mode():
                 denoise = self._denoise(decoded, rate, model, sampling, knobs)
-                residual = sample_residual(denoise, sampling, NoiseField(int(knobs.seed)), threshold)
+                residual = sample_residual(denoise, sampling, noise or NoiseField(int(knobs.seed)), threshold)
                 notes += denoise.notes
                 reconstruction, consistency, more = _apply(decoded, residual, scale, consistency, trust, dtype)
                 notes += more
@@ -214,9 +222,9 @@ class Enhancer:
     def _denoise(
         self, decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, knobs: Knobs
     ) -> TiledDenoiser:
-        budget = int(0.6 * runtime.free_memory(self.device))
-        if self.device.type == "cpu":
-            budget = min(budget, _CEILING) - state_bytes(decoded.height, decoded.width, sampling)
+        free, state = runtime.free_memory(self.device), state_bytes(decoded.height, decoded.width, sampling)
+        on_cpu = self.device.type == "cpu"
+        budget = min(int(0.6 * free), _CEILING) - state if on_cpu else int(0.6 * free)
         return TiledDenoiser(
             model.denoiser,
             decoded.pixels,
@@ -225,6 +233,7 @@ class Enhancer:
             dtype=self.dtype,
             tile=knobs.tile,
             state_dtype=state_dtype(decoded.height, decoded.width),
+            state_device=self.device if on_cpu or state < 0.2 * free else torch.device("cpu"),
             budget=max(budget, _SMALLEST_BUDGET),
             ensemble=knobs.ensemble,
         )

@@ -110,7 +110,9 @@ def use_one_thread() -> None:
 def free_memory(device: torch.device) -> int:
     """Bytes that can still be allocated on a device: for the CPU what the machine and its control group leave."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        # What torch keeps of freed arrays counts as used for the driver, but is there for the next ones.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     limits = [limit for limit in (_available_memory(), _cgroup_headroom()) if limit is not None]
     return max(0, min(limits)) if limits else 2**31
 

@@ -2,11 +2,12 @@
 
 `tests/golden` holds small coded files and, for each case, every third pixel of its result in both directions.
 Processors round differently in the last place, so a value may be one code value off. A change that is meant to alter
-pixels says so, and writes them anew: `python tests/test_golden.py`.
+pixels says so, and writes them anew: `python tests/test_golden.py [NAME ...]`.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +28,8 @@ from enhance.video.filter import FrameFilter
 FOLDER = Path(__file__).with_name("golden")
 STEP = 3
 
-# Name -> file and knobs. The photos are scikit-image's, coded by Pillow and libvvenc.
+# Name -> file and knobs. The photos are scikit-image's, the drawing has stripes, lines and dots; Pillow and libvvenc
+# coded them.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "fidelity_q10": ("q10_420.jpg", {"mode": "fidelity"}),
     "balanced_q10": ("q10_420.jpg", {"mode": "balanced", "seed": 1}),
@@ -38,6 +40,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "half_unprojected_q30": ("q30_444.jpg", {"mode": "balanced", "strength": 0.5, "consistent": False, "seed": 5}),
     "other_quality_q60": ("q60_422.jpg", {"mode": "fidelity", "quality": 25}),
     "tiled_q10": ("q10_420.jpg", {"mode": "perceptual", "seed": 2, "tile": 64}),
+    # On a drawing the projection and the guard change what they let pass on a photo.
+    "drawing_q75": ("q75_drawing.jpg", {"mode": "fidelity"}),
+    "unguarded_q75": ("q75_drawing.jpg", {"mode": "fidelity", "guard": False}),
+    "unbound_q75": ("q75_drawing.jpg", {"mode": "fidelity", "guard": False, "consistent": False, "strength": 0.5}),
     "fidelity_qp37": ("qp37.266", {"mode": "fidelity"}),
     "perceptual_qp37": ("qp37.266", {"mode": "perceptual", "seed": 6}),
 }  # fmt: skip
@@ -82,8 +88,15 @@ def test_the_pixels_are_those_of_before(name: str) -> None:
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
-if __name__ == "__main__":
+@pytest.mark.parametrize("knob", ["consistent", "guard"])
+def test_a_switch_that_is_lost_would_show(knob: str) -> None:
+    file, knobs = CASES["drawing_q75"]
+    switched = enhancer().run(decode(FOLDER / file), Knobs(**{**knobs, knob: False}), depth=8).pixels[::STEP, ::STEP]
+    assert np.abs(switched.astype(int) - np.asarray(Image.open(FOLDER / "drawing_q75.png"))).max() > 10
+
+
+if __name__ == "__main__":  # of all, or of the cases that are named
     torch.set_num_threads(1)
-    for case in CASES:
-        Image.fromarray(still(case)).save(FOLDER / f"{case}.png", optimize=True)
-    Image.fromarray(frame()).save(FOLDER / "filtered_frame.png", optimize=True)
+    for case in sys.argv[1:] or [*CASES, "filtered_frame"]:
+        pixels = frame() if case == "filtered_frame" else still(case)
+        Image.fromarray(pixels).save(FOLDER / f"{case}.png", optimize=True)

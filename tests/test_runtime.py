@@ -58,6 +58,12 @@ def test_some_memory_is_free() -> None:
     assert 2**24 < runtime.free_memory(torch.device("cpu")) < 2**50
 
 
+def test_memory_that_torch_keeps_for_the_next_arrays_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"mem_get_info": (100, 1000), "memory_reserved": 700, "memory_allocated": 200}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    assert runtime.free_memory(torch.device("cuda")) == 600
+
+
 def _group(folder: Path, names: tuple[str, str], limit: str, used: int, stat: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / names[0]).write_text(limit)

@@ -31,6 +31,7 @@ from enhance.cli.options import (
 from enhance.codecs.vvc.codec import VVC
 from enhance.codecs.vvc.followed_log import FollowedLog
 from enhance.codecs.vvc.rate import VvcRate
+from enhance.diffusion.noise import NoiseField
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.format import FrameFormat
 from enhance.frames.raw import parse_format, parse_size
@@ -43,6 +44,7 @@ from enhance.video.output import STDOUT, FrameWriter, open_output, prints_on_std
 if TYPE_CHECKING:
     from enhance.images import DecodedImage, EnhancedImage
 
+_KEPT_BLOCKS = 512  # 24 MiB
 _FORMATS = {".y4m": "y4m", ".yuv": "raw"}
 
 
@@ -99,8 +101,11 @@ def main(options: argparse.Namespace) -> int:
         video = stack.enter_context(source)
         report = stack.enter_context(_Report(video.notes, quiet=options.quiet))
 
+        # All frames have the same noise: what stands still stays still. Kept for frames of up to 2 megapixels.
+        noise = NoiseField(knobs.seed, kept_blocks=_KEPT_BLOCKS)
+
         def enhance(decoded: DecodedImage) -> EnhancedImage:
-            enhanced = enhancer.run(decoded, knobs)
+            enhanced = enhancer.run(decoded, knobs, noise=noise)
             report.note(*enhanced.record.notes)
             return enhanced
 

@@ -36,6 +36,10 @@ class BandedDenoiser:
     def receptive_radius(self) -> int:
         return self._denoiser.receptive_radius
 
+    @property
+    def knows_position(self) -> bool:
+        return self._denoiser.config.position
+
     def window_bytes(self, height: int, width: int, dtype: torch.dtype) -> int:
         """Peak memory of a prediction, arguments and result included.
 

@@ -97,7 +97,8 @@ def weigh(change: Values, trust: Trust) -> Values:
     """A change [h, W, 3] RGB or [h, W] gray with the factors of luma and chroma; without chroma, R = G = B."""
     if change.ndim == 2 or trust.luma == trust.chroma:
         return change if trust.luma == 1 else change * np.float32(trust.luma)
-    luma = (change @ _LUMA)[..., None]
+    red, green, blue = (change[..., channel : channel + 1] for channel in range(3))
+    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
     if trust.chroma == 0:
         return np.repeat(luma * np.float32(trust.luma), 3, axis=2)
     weighed: Values = np.float32(trust.luma) * luma + np.float32(trust.chroma) * (change - luma)

@@ -39,10 +39,10 @@ class Residual:
     mmse_step: float = 1.0
 
     def rows(self, rows: slice, width: int) -> Tensor:
-        """Rows of the picture, float32 [h, width, 3]; the padding is left out."""
+        """Rows of the picture on the CPU, float32 [h, width, 3]; the padding is left out."""
         parts = ((self.mmse, (1 - self.sample_share) * self.mmse_step), (self.sample, self.sample_share))
         terms = [part[:, rows, :width].permute(1, 2, 0).float() * weight for part, weight in parts if part is not None]
-        return terms[0] if len(terms) == 1 else terms[0].add_(terms[1])
+        return (terms[0] if len(terms) == 1 else terms[0].add_(terms[1])).cpu()
 
 
 def state_dtype(height: int, width: int) -> torch.dtype:
@@ -113,16 +113,16 @@ def _keep(first: Tensor) -> tuple[Tensor, float]:
         return first.clone(), 1.0
     lowest, highest = first.aminmax()
     step = max(float(highest), -float(lowest), torch.finfo(first.dtype).tiny) / 127
-    kept = torch.empty(first.shape, dtype=torch.int8)
+    kept = torch.empty(first.shape, dtype=torch.int8, device=first.device)
     for rows in row_bands(first.shape[1], first.shape[2]):
         kept[:, rows] = first[:, rows].float().div_(step).round_().to(torch.int8)
     return kept, step
 
 
 def _start(denoise: TiledDenoiser, first: Tensor | None, sampling: Sampling, noise: NoiseField) -> Tensor:
-    state = torch.empty(denoise.shape, dtype=denoise.state_dtype)
+    state = torch.empty(denoise.shape, dtype=denoise.state_dtype, device=denoise.state_device)
     for rows in row_bands(state.shape[1], state.shape[2], BLOCK):
-        drawn = _crop(noise, 0, rows, slice(0, state.shape[2]))
+        drawn = _crop(noise, 0, rows, slice(0, state.shape[2])).to(state.device)
         if sampling.init == "mmse" and first is not None:
             state[:, rows] = start_from_mmse(first[:, rows].float(), drawn, sampling.start)
         else:

@@ -33,7 +33,8 @@ State = Tensor | Callable[[Box], Tensor] | None
 class WindowNetwork(Protocol):
     """What is asked of a network; `enhance.models.unet.Denoiser` is one, `BandedDenoiser` another.
 
-    Its `window_bytes(height, width, dtype)` may say how much memory it needs; 640 bytes a pixel if it does not.
+    Its `window_bytes(height, width, dtype)` may say how much memory it needs; 640 bytes a pixel if it does not. Its
+    `knows_position` may say that it knows a position between the posterior mean and the best looks.
     """
 
     @property
@@ -50,8 +51,8 @@ class WindowNetwork(Protocol):
 class TiledDenoiser:
     """Predicts the residual of one picture; satisfies `enhance.diffusion.sampler.Denoise`.
 
-    The state and the prediction cover the picture padded to multiples of the network's stride, [3, H', W'], and stay on
-    the CPU; only windows travel to the device.
+    The state and the prediction cover the picture padded to multiples of the network's stride, [3, H', W']. Where the
+    network's device is too small for them, they lie on the CPU, and only windows travel.
 
     Args:
         network: already on `device`. A `Denoiser` is asked through `BandedDenoiser`: large windows go in bands of rows.
@@ -59,7 +60,7 @@ class TiledDenoiser:
         conditioning: [F], `Rate.conditioning()`.
         tile: side of the tiles; 0: one piece; "auto": the fewest that fit into `budget` bytes.
         device, dtype: where and in which arithmetic the network is computed (float32 or bfloat16).
-        state_dtype: of the state and the prediction.
+        state_dtype, state_device: of the state and the prediction; on the CPU by default.
         budget: bytes for one window, used with "auto".
         ensemble: how many mirror images are predicted and averaged, 1, 2 or 4, the picture itself the first of them
             (geometric self-ensemble, Lim et al. 2017, "Enhanced deep residual networks for single image
@@ -80,6 +81,7 @@ class TiledDenoiser:
         dtype: torch.dtype = torch.float32,
         tile: int | str = "auto",
         state_dtype: torch.dtype = torch.float32,
+        state_device: torch.device | None = None,
         budget: int = 2**30,
         ensemble: int = 1,
     ) -> None:
@@ -104,20 +106,20 @@ class TiledDenoiser:
         else:
             self.plan = TilePlan.with_tiles(height, width, tile, radius, stride)
         self.shape = (3, padded(height, stride), padded(width, stride))
-        self.state_dtype = state_dtype
+        self.state_dtype, self.state_device = state_dtype, state_device or torch.device("cpu")
         self._prediction: Tensor | None = None
         self._repeated = 0
 
     @property
     def knows_position(self) -> bool:
         """Whether the network knows a position between the posterior mean and the best looks."""
-        return bool(getattr(getattr(self._network, "config", None), "position", False))
+        return bool(getattr(self._network, "knows_position", False))
 
     @property
     def prediction(self) -> Tensor:
         """The array that every call fills and returns, [3, H', W']."""
         if self._prediction is None:
-            self._prediction = torch.empty(self.shape, dtype=self.state_dtype)
+            self._prediction = torch.empty(self.shape, dtype=self.state_dtype, device=self.state_device)
         return self._prediction
 
     @property
@@ -169,12 +171,12 @@ class TiledDenoiser:
             state = self._to_device(r_t(tile.window) if callable(r_t) else r_t[:, rows, columns])
         core = (0, slice(None), *tile.core.inside(tile.window).slices)
         prediction = self._evaluate(state, base, t, position, self._dtype)[core]
-        if not torch.isfinite(prediction).all() and self._dtype != torch.float32:
+        if not _is_finite(prediction) and self._dtype != torch.float32:
             self._repeated += 1
             prediction = self._evaluate(state, base, t, position, torch.float32)[core]
-        if not torch.isfinite(prediction).all():
+        if not _is_finite(prediction):
             raise WeightsError("the network's prediction is not finite", hint="the checkpoint is damaged")
-        return prediction.cpu()
+        return prediction.to(self.state_device)
 
     def _evaluate(self, state: Tensor, base: Tensor, t: float, position: float, dtype: torch.dtype) -> Tensor:
         time, place = (torch.full((1,), value, device=self._device) for value in (t, position))
@@ -205,6 +207,11 @@ class TiledDenoiser:
         moved = values.to(self._device)[None]
         # `copy`: the result is changed in place, and must never be the state itself.
         return moved.to(torch.float32, memory_format=torch.channels_last, copy=True)
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Whether no value is infinite or not a number, in one pass: their sum would be neither finite, then."""
+    return bool(values.sum().isfinite()) or bool(values.isfinite().all())  # a sum may overflow, too
 
 
 def _turn(images: Tensor, mirror: tuple[int, ...]) -> Tensor:

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 _LEVEL = 4
 _DESCRIPTION = 270
 _STRIP_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 24
 _PHOTO_IFD, _GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
 # Tags of an EXIF block's first directory that describe the JPEG's own storage, or that are written from elsewhere.
 _STORAGE_TAGS = {
@@ -49,7 +50,10 @@ def encode_png16(pixels: Pixels, metadata: Metadata, texts: dict[str, str]) -> b
         chunks.append((b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode("utf-8")))
     if metadata.exif:
         chunks.append((b"eXIf", metadata.exif.removeprefix(PREFIX)))
-    chunks += [(b"IDAT", b"".join(compressed)), (b"IEND", b"")]
+    content = b"".join(compressed)
+    # A chunk holds 2^31 - 1 bytes at most, which 400 megapixels can exceed; readers take any number of them as one.
+    chunks += [(b"IDAT", content[at : at + _CHUNK_BYTES]) for at in range(0, len(content), _CHUNK_BYTES)]
+    chunks.append((b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,3 +72,32 @@ def test_threads_get_the_same_values() -> None:
     with ThreadPoolExecutor(4) as pool:
         crops = list(pool.map(lambda _: field.crop(9, 10, 20, 100, 90), range(8)))
     assert all(np.array_equal(crop, crops[0]) for crop in crops)
+
+
+def test_the_values_of_a_seed_are_those_of_before() -> None:
+    """Saved samples can be made again: with another numpy, on another processor (which rounds the last place)."""
+    field = NoiseField(7)
+    expected = {
+        (0, 0, 0): [-1.3512807, -1.1472628, -2.2365005, -1.1638912],
+        (0, BLOCK, 0): [-1.1557356, 0.6501501, 0.6441013, -0.5281132],
+        (5, 0, BLOCK): [-0.5661685, 0.7216323, 0.1200040, -0.2335106],
+    }
+    for (draw, top, left), values in expected.items():
+        np.testing.assert_allclose(field.crop(draw, top + 2, left, 1, 4)[1, 0], values, atol=1e-5)
+
+
+def test_blocks_that_are_kept_are_the_same_and_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    make = NoiseField._make_block
+
+    def noted(field: NoiseField, *place: int) -> npt.NDArray[np.float32]:
+        made.append(place)
+        return make(field, *place)
+
+    monkeypatch.setattr(NoiseField, "_make_block", noted)
+    expected = NoiseField(1).crop(0, 0, 0, 70, 70)
+    kept = NoiseField(1, kept_blocks=4)
+    made.clear()
+    for _ in range(3):
+        assert np.array_equal(kept.crop(0, 0, 0, 70, 70), expected)
+    assert sorted(made) == [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)]

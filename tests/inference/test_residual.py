@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from enhance.diffusion.schedule import alpha_bar, timesteps
 from enhance.inference import residual
 from enhance.inference.residual import Residual, sample_residual
 from enhance.inference.tiled_denoiser import TiledDenoiser
+from enhance.inference.tiling import Tile
 from enhance.knobs import Sampling
+from tests.models.test_unet import TINY, random_denoiser
 
 HEIGHT, WIDTH, THRESHOLD, SEED = 72, 80, 1.2, 5
 
@@ -105,3 +108,34 @@ def test_without_a_threshold_large_pictures_keep_their_mean(monkeypatch: pytest.
     assert whole.abs().max() > THRESHOLD
     monkeypatch.setattr(residual, "LARGE", 1)
     assert (sample(sampling, math.inf).rows(rows, WIDTH) - whole).abs().max() < 0.003 + whole.abs().max() / 254
+
+
+@pytest.mark.parametrize("sampling", CHOICES, ids=str)
+def test_the_state_stays_on_its_device(sampling: Sampling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays without values refuse to meet those of another device, as those of a GPU do."""
+    meta = torch.device("meta")
+
+    def core(denoise: TiledDenoiser, tile: Tile, *_: object) -> Tensor:
+        return torch.empty((3, tile.core.height, tile.core.width), device=meta)
+
+    monkeypatch.setattr(TiledDenoiser, "_core", core)
+    denoise = TiledDenoiser(Gaussian(), picture(), np.zeros(4), device=torch.device("cpu"), tile=24, state_device=meta)
+    made = sample_residual(denoise, sampling, NoiseField(SEED), THRESHOLD)
+    assert {part.device for part in (made.mmse, made.sample) if part is not None} == {meta}
+
+
+@pytest.mark.parametrize("position", [None, 0.0, 0.6])
+def test_a_network_that_knows_a_position_is_asked_at_it_without_noise(position: float | None) -> None:
+    denoiser = random_denoiser(replace(TINY, position=position is not None)).requires_grad_(False)
+    sampling = CHOICES[0] if position == 0 else Sampling(1, position or 0.6, 0.7, "gaussian", "ddim", 0.0)
+
+    def denoise() -> TiledDenoiser:
+        return TiledDenoiser(denoiser, picture(), np.zeros(4), device=torch.device("cpu"), tile=0)
+
+    one, other = (
+        sample_residual(denoise(), sampling, NoiseField(seed), math.inf).rows(slice(0, HEIGHT), WIDTH)
+        for seed in (1, 2)
+    )
+    assert torch.equal(one, other) == (position is not None)
+    if position is not None:
+        assert torch.equal(one, denoise()(None, 1.0, position)[:, :HEIGHT, :WIDTH].permute(1, 2, 0))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from enhance.codecs.conditioning import grid_phase, pack
-from enhance.inference.tiled_denoiser import TiledDenoiser
+from enhance.inference.tiled_denoiser import TiledDenoiser, _is_finite
 
 
 class Corners:
@@ -106,3 +109,17 @@ def test_a_mirror_image_is_told_where_its_grid_lies_and_the_position_arrives() -
         assert position is not None and position.tolist() == [0.25]
     denoise(None, 1.0)
     assert seen[-1][1] is None
+
+
+@pytest.mark.parametrize("values", [[1.0, -2.0], [3e38, 3e38, -3e38]])
+def test_finite_values_are_found_finite_even_if_their_sum_is_not(values: list[float]) -> None:
+    assert _is_finite(torch.tensor(values))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_one_value_that_is_not_finite_is_found(value: float) -> None:
+    values = torch.zeros(3, 40, 40)
+    values[1, 7, 9] = value
+    assert not _is_finite(values)
+    values[2, 0, 0] = -value
+    assert not _is_finite(values)

@@ -153,6 +153,16 @@ def test_sixteen_bits_are_written_as_such(dtype: type, fmt: OutputFormat, gray: 
     assert info["xmp"] == XMP.replace(b'"6"', b'"1"') and info.get("icc_profile") == (None if gray else SRGB)
 
 
+def test_deep_pixels_may_take_many_chunks_of_a_png(read_deep: ReadDeep, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    whole = encode_image(enhanced(codes), OutputFormat.PNG)
+    monkeypatch.setattr("enhance.output.high_depth._CHUNK_BYTES", 100)
+    content = encode_image(enhanced(codes), OutputFormat.PNG)
+    assert whole.count(b"IDAT") == 1 and content.count(b"IDAT") > 30
+    np.testing.assert_array_equal(read_deep(content), codes)
+    np.testing.assert_array_equal(np.asarray(opened(content)), np.asarray(opened(whole)))
+
+
 @pytest.mark.parametrize("fmt", [OutputFormat.PNG, OutputFormat.TIFF])
 def test_the_depth_of_a_file_is_the_asked_one_rounded_once(fmt: OutputFormat, read_deep: ReadDeep) -> None:
     values = np.random.default_rng(1).uniform(-0.1, 1.1, (9, 17, 3)).astype(np.float32)

@@ -160,7 +160,8 @@ class JpegConsistency:
             for quantised, plane, part in zip(strips, split, parts, strict=True):
                 blocks = part.completed(planes.box_means(plane, part.component.ratio), rounds)
                 steps = part.component.steps.reshape(64)
-                quantised.append(np.rint(blocks @ planes.DCT / steps).astype(np.int16).reshape(part.indices.shape))
+                indices = np.rint(planes.transform(blocks, planes.DCT) / steps)
+                quantised.append(indices.astype(np.int16).reshape(part.indices.shape))
         return [np.concatenate(quantised) for quantised in strips]
 
     def coefficients(self) -> list[Indices]:

@@ -55,9 +55,9 @@ class Part:
 
     def distances(self, samples: Array) -> Array:
         """[N, 64]: how far the coefficients of samples [h, w] are from the middle of their intervals."""
-        found = self.completed(samples) @ planes.DCT
+        found = planes.transform(self.completed(samples), planes.DCT)
         found -= self.centres
-        return np.asarray(found)
+        return found
 
     def step_into(self, distances: Array) -> Array:
         """[N, 64]: what the projection onto the intervals adds to the samples of blocks at these distances."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -335,3 +338,45 @@ def test_unreadable_coefficients_are_an_error_that_names_the_file(
     consistency.project(pixels)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "lock"]
     assert capfd.readouterr() == ("", "")
+
+
+# Run on its own, with threads for numpy's products to be found idle. Prints the CPU time of the others, and of its own.
+OTHER_THREADS = """
+import io, threading
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from enhance.codecs.registry import decode
+from enhance.images import Trust
+from enhance.inference.reconstruction import reconstruct
+
+def ticks():
+    times = {}
+    for task in Path("/proc/self/task").iterdir():
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        times[int(task.name)] = int(fields[11]) + int(fields[12])
+    own = times.pop(threading.get_native_id())
+    return np.array([sum(times.values()), own])
+
+noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+file = io.BytesIO()
+Image.fromarray(noise).resize((1024, 1024)).save(file, "JPEG", quality=30)
+decoded = decode(file.getvalue())
+change = np.random.default_rng(1).normal(0, 5, decoded.pixels.shape).astype(np.float32)
+large = np.ones((512, 512), np.float32)
+large @ large
+before = ticks()
+for _ in range(4):
+    decoded.consistency.project(change)
+    reconstruct(decoded.pixels, lambda rows: change[rows], decoded.consistency, trust=Trust(0.9, 0.8, 0.02, 0.2))
+print(*(ticks() - before))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="times of threads are read from /proc")
+def test_the_projection_keeps_to_the_thread_that_asks_for_it() -> None:
+    threads = {f"{library}_NUM_THREADS": "4" for library in ("OPENBLAS", "MKL", "OMP", "BLIS")}
+    command = [sys.executable, "-c", OTHER_THREADS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | threads)
+    others, own = map(int, done.stdout.split())
+    assert own > 5 and others <= 0.1 * own
