@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from enhance.errors import DecodeError, UsageError
 from enhance.training.degradation import CodedCrop, JpegDegradation, Uint8
 from enhance.training.sources import Source
 
+logger = logging.getLogger(__name__)
+
 SUFFIXES = {".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".jpg", ".jpeg"}
 
 Array = npt.NDArray[Any]
@@ -26,11 +29,17 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def find_images(folders: Sequence[Path]) -> list[Path]:
-    """All image files below the folders, in a fixed order. Raises UsageError if there are none."""
+    """All image files below the folders but hidden ones, in a fixed order. Raises UsageError if there are none."""
     for folder in folders:
         if not folder.is_dir():
             raise UsageError("not a folder of images", source=str(folder))
-    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    # Hidden files are no pictures: macOS puts a "._photo.jpg" beside each photo on foreign disks.
+    paths = sorted(
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not any(p.startswith(".") for p in path.relative_to(folder).parts)
+    )
     if not paths:
         raise UsageError(f"no images below {', '.join(map(str, folders))}", hint=f"looked for {sorted(SUFFIXES)}")
     return paths
@@ -43,6 +52,31 @@ def load_image(path: Path) -> Uint8:
             return np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
         raise DecodeError(f"cannot be read as a training image: {error}", source=str(path)) from error
+
+
+def load_readable(paths: Sequence[Path]) -> list[Uint8]:
+    """The images that can be read; the others are left out, with a note.
+
+    Raises:
+        UsageError: none is left.
+    """
+    images, reasons = [], []
+    for path in paths:
+        try:
+            images.append(load_image(path))
+        except DecodeError as error:
+            reasons.append(str(error))
+    tell_unreadable(reasons, len(paths))
+    return images
+
+
+def tell_unreadable(reasons: Sequence[str], count: int) -> None:
+    """Notes how many of the images cannot be read. Raises UsageError if that is all of them."""
+    if len(reasons) == count:
+        raise UsageError(f"none of {count} images can be read, the first: {reasons[0]}")
+    if reasons:
+        told = f"{len(reasons)} of {count} images cannot be read and are left out"
+        logger.warning("%s, the first: %s", told, reasons[0])
 
 
 def centre(image: Uint8, height: int, width: int) -> Uint8:

@@ -18,8 +18,8 @@ from typing import Any, overload
 import numpy as np
 from tqdm import tqdm
 
-from enhance.errors import UsageError
-from enhance.training.crops import load_image
+from enhance.errors import DecodeError, UsageError
+from enhance.training.crops import load_image, tell_unreadable
 from enhance.training.degradation import Uint8
 
 logger = logging.getLogger(__name__)
@@ -69,18 +69,19 @@ def decode_once(
     Args:
         paths: picture files.
         folder: of the decoded pictures, made if it is missing.
-        smallest: pictures with a side below this are left out, with a note.
+        smallest: pictures with a side below this are left out, with a note, as are those that cannot be read.
         workers: processes.
         progress: whether to show a bar.
 
     Raises:
-        DecodeError: a file cannot be read.
-        UsageError: no picture is large enough.
+        UsageError: no picture can be read, or none is large enough.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(max_workers=max(workers, 1)) as pool:
         decoded = pool.map(partial(_decode, folder), paths, chunksize=4)
-        files = list(tqdm(decoded, total=len(paths), desc="decoding", unit="image", disable=not progress))
+        found = list(tqdm(decoded, total=len(paths), desc="decoding", unit="image", disable=not progress))
+    tell_unreadable([reason for reason in found if isinstance(reason, str)], len(paths))
+    files = [file for file in found if isinstance(file, Path)]
     pictures = DecodedPictures(files)
     kept = [file for file, shape in zip(files, pictures.shapes) if min(shape[:2]) >= smallest]
     if len(kept) < len(files):
@@ -90,12 +91,16 @@ def decode_once(
     return pictures if len(kept) == len(files) else DecodedPictures(kept)
 
 
-def _decode(folder: Path, path: Path) -> Path:
+def _decode(folder: Path, path: Path) -> Path | str:
+    """The file of a decoded picture, or why it cannot be read."""
     state = path.stat()
     key = f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}"
     file = folder / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
     if not file.exists():
-        _save(file, load_image(path))
+        try:
+            _save(file, load_image(path))
+        except DecodeError as error:
+            return str(error)
     return file
 
 

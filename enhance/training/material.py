@@ -13,7 +13,7 @@ import torch
 from enhance.diffusion.thresholds import RateTable
 from enhance.evaluation.metrics.perceptual import LpipsDistance
 from enhance.training.calibration import calibrate_jpeg
-from enhance.training.crops import RandomCrops, find_images, load_image
+from enhance.training.crops import RandomCrops, find_images, load_readable
 from enhance.training.decoded import decode_once
 from enhance.training.degradation import JpegDegradation
 from enhance.training.looks import backbone_of
@@ -58,7 +58,7 @@ def prepare_jpeg(args: argparse.Namespace) -> Material:
         return calibrate_jpeg([source.photo(rng, args.crop) for _ in range(_CALIBRATION_CROPS)])
 
     def validation() -> Validation:
-        photos, drawn = ([load_image(p) for p in find_images([f])] if f else [] for f in (args.val, args.val_graphics))
+        photos, drawn = (load_readable(find_images([f])) if f else [] for f in (args.val, args.val_graphics))
         return Validation.of_jpegs(photos, graphics=drawn, **_looks(args))
 
     megapixels = sum(shape[0] * shape[1] for shape in images.shapes) / 1e6
@@ -86,7 +86,7 @@ def prepare_vvc(args: argparse.Namespace) -> Material:
     crops = PairCrops(pairs, args.crop, args.seed)
 
     def validation() -> Validation:
-        images = [load_image(path) for path in find_images([args.val])]
+        images = load_readable(find_images([args.val]))
         return Validation.of_vvc(images, cache / "validation", preset=args.preset, workers=workers, **_looks(args))
 
     megapixels = sum(pair[0].shape[0] * pair[0].shape[1] for pair in crops.pairs) / 1e6

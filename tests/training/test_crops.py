@@ -12,7 +12,7 @@ from skimage import data
 
 from enhance.codecs.conditioning import SIZE
 from enhance.errors import DecodeError, UsageError
-from enhance.training.crops import RandomCrops, batches, find_images, load_image
+from enhance.training.crops import RandomCrops, batches, find_images, load_image, load_readable
 from enhance.training.degradation import JpegDegradation
 from enhance.training.sources import Shares, Source
 
@@ -71,6 +71,18 @@ def test_folders_are_searched_and_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a png")
     with pytest.raises(DecodeError, match=r"broken\.png"):
         load_image(tmp_path / "broken.png")
+
+
+def test_hidden_and_damaged_files_are_left_out_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Image.fromarray(PHOTOS[0]).save(tmp_path / "a.png")
+    (tmp_path / "._a.jpg").write_bytes(b"\0\5\x16\7 resource fork")
+    (tmp_path / ".thumbnails").mkdir()
+    Image.fromarray(PHOTOS[0]).save(tmp_path / ".thumbnails" / "b.png")
+    (tmp_path / "broken.png").write_bytes(b"not a png")
+    paths = find_images([tmp_path])
+    assert [path.name for path in paths] == ["a.png", "broken.png"]
+    assert len(load_readable(paths)) == 1
+    assert "1 of 2 images cannot be read and are left out" in caplog.text and "broken.png" in caplog.text
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:

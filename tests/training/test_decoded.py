@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from enhance.errors import DecodeError, UsageError
+from enhance.errors import UsageError
 from enhance.training import decoded
 from enhance.training.decoded import DecodedPictures, decode_once
 
@@ -75,6 +75,10 @@ def test_small_and_damaged_pictures_are_told(
     with pytest.raises(UsageError, match="as large as a crop"):
         take(paths, tmp_path / "cache", smallest=4096)
     paths[0].write_bytes(b"not a png")
-    with pytest.raises(DecodeError, match=r"same_name\.png"):
+    for _ in range(2):
+        assert len(take(paths, tmp_path / "cache")) == 1
+        assert not [file for file in (tmp_path / "cache").iterdir() if file.suffix != ".npy"]
+    assert "1 of 2 images cannot be read and are left out" in caplog.text and "same_name.png" in caplog.text
+    paths[1].write_bytes(b"not a png")
+    with pytest.raises(UsageError, match="none of 2 images can be read"):
         take(paths, tmp_path / "cache")
-    assert not [file for file in (tmp_path / "cache").iterdir() if file.suffix != ".npy"]

@@ -11,6 +11,9 @@ _LAST_SLICE_TYPE, _PICTURE_HEADER, _UNKNOWN = 11, 19, 31
 # 7.4.2.4.3: what may begin an access unit: OPI, DCI, VPS, SPS, PPS, prefix APS, picture header, AUD, prefix SEI; but
 # no slice: nothing is known yet of what it refers to.
 _FIRST_TYPES = frozenset({12, 13, 14, 15, 16, 17, 19, 20, 23})
+# What a stream that was cut out of another may begin with, the end of the picture before: end of sequence, end of
+# bitstream, suffix SEI.
+_LEFT_OVER_TYPES = frozenset({21, 22, 24})
 
 
 def is_vvc(head: bytes) -> bool:
@@ -19,6 +22,9 @@ def is_vvc(head: bytes) -> bool:
     if start < 0 or head[:start].strip(b"\0"):
         return False
     first = _nal_header(head, start)
+    while first is not None and first[0] in _LEFT_OVER_TYPES:
+        start = head.find(_PREFIX, start + len(_PREFIX))
+        first = _nal_header(head, start) if start >= 0 else None
     # The first picture has temporal sub-layer 0, and its parameter sets with it. H.264's and H.265's headers have bits
     # set that are zero here, but for an H.264 SPS of low importance, whose profile does not make a sub-layer 0.
     if first is None or first[0] not in _FIRST_TYPES or first[1] != 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from PIL import Image
 
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
 
+logger = logging.getLogger(__name__)
+
 LOSSLESS_SUFFIXES = (".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 
 Pixels = npt.NDArray[np.uint8]
@@ -18,6 +21,9 @@ Pixels = npt.NDArray[np.uint8]
 
 def find_originals(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     """Lossless images of a folder, sorted by name.
+
+    Hidden files are passed over, and what turns out to be no original (a lossy WebP, 16 bits) is with a note, unless it
+    is named.
 
     Args:
         folder: where they are; subfolders are not searched.
@@ -28,7 +34,8 @@ def find_originals(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     """
     if not folder.is_dir():
         raise UsageError("there is no such folder of originals", source=str(folder))
-    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in LOSSLESS_SUFFIXES]
+    named = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in LOSSLESS_SUFFIXES]
+    found = named if names else [path for path in named if not path.name.startswith(".") and _is_usable(path)]
     if not found:
         hint = f"originals must be lossless: {', '.join(LOSSLESS_SUFFIXES)}"
         raise UsageError("no originals in this folder", source=str(folder), hint=hint)
@@ -36,6 +43,28 @@ def find_originals(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     if missing:
         raise UsageError(f"no image is called {', '.join(sorted(missing))}", source=str(folder))
     return [path for path in found if not names or path.name in names or path.stem in names]
+
+
+def _is_usable(path: Path) -> bool:
+    try:
+        _check(path)
+    except (DecodeError, UnsupportedImageError) as error:
+        logger.warning("left out: %s", error)
+        return False
+    return True
+
+
+def _check(path: Path) -> None:
+    """Raises DecodeError or UnsupportedImageError for what is no original."""
+    try:
+        # A lossless WebP holds a VP8L chunk, first or after its metadata; a lossy one holds "VP8 ".
+        if path.suffix.lower() == ".webp" and b"VP8L" not in path.read_bytes():
+            raise UnsupportedImageError("a lossy WebP is no original", source=str(path))
+        with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):
+                raise UnsupportedImageError("originals must have 8 bits a channel", source=str(path))
+    except OSError as error:
+        raise DecodeError(f"this original cannot be read: {error}", source=str(path)) from error
 
 
 def load_original(path: Path, mode: str | None = None) -> Pixels:
@@ -49,13 +78,9 @@ def load_original(path: Path, mode: str | None = None) -> Pixels:
         DecodeError: it cannot be read.
         UnsupportedImageError: it has more than 8 bits a channel, or is a lossy WebP.
     """
+    _check(path)
     try:
-        # A lossless WebP holds a VP8L chunk, first or after its metadata; a lossy one holds "VP8 ".
-        if path.suffix.lower() == ".webp" and b"VP8L" not in path.read_bytes():
-            raise UnsupportedImageError("a lossy WebP is no original", source=str(path))
         with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise UnsupportedImageError("originals must have 8 bits a channel", source=str(path))
             return np.array(image.convert(mode or ("L" if image.mode in ("1", "L", "LA") else "RGB")))
     except OSError as error:
         raise DecodeError(f"this original cannot be read: {error}", source=str(path)) from error

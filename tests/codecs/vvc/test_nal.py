@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from enhance.codecs.vvc.nal import is_vvc, length_of_whole_pictures
 
 TRAIL, IDR, VPS, SPS, PPS, APS, PICTURE_HEADER, AUD, SUFFIX_SEI = 0, 7, 14, 15, 16, 17, 19, 20, 24
+END_OF_SEQUENCE, END_OF_STREAM = 21, 22
 
 
 def unit(kind: int, body: bytes = b"\x80\x11\x22", layer: int = 0, sub_layer: int = 0) -> bytes:
@@ -18,6 +19,13 @@ def unit(kind: int, body: bytes = b"\x80\x11\x22", layer: int = 0, sub_layer: in
 @pytest.mark.parametrize("kind", [VPS, SPS, PPS, APS, AUD, PICTURE_HEADER])
 def test_streams_begin_with_what_announces_a_picture(kind: int) -> None:
     assert is_vvc(unit(kind)) and is_vvc(b"\0" + unit(kind)) and is_vvc(bytes(9) + unit(kind) + unit(IDR))
+
+
+@pytest.mark.parametrize("kind", [SUFFIX_SEI, END_OF_SEQUENCE, END_OF_STREAM])
+def test_what_is_left_of_another_picture_may_come_first(kind: int) -> None:
+    left = unit(kind, sub_layer=4)
+    assert is_vvc(left + unit(SPS)) and is_vvc(left + left + unit(PPS) + unit(IDR))
+    assert not is_vvc(left) and not is_vvc(left + unit(IDR)) and not is_vvc(left + b"\0\0\x01\xff\xff")
 
 
 @pytest.mark.parametrize(

@@ -58,3 +58,14 @@ def test_a_webp_is_an_original_only_without_loss(tmp_path: Path) -> None:
 def test_kinds_of_originals(originals: Path, kind: str, mode: str | None, shape: tuple[int, ...]) -> None:
     Image.open(originals / "one.png").convert(kind).save(originals / "x.png")
     assert load_original(originals / "x.png", mode).shape == shape
+
+
+def test_what_is_no_original_is_left_out_with_a_note_unless_it_is_named(
+    originals: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (originals / "._one.png").write_bytes(b"\0\5\x16\7 resource fork")
+    (originals / "broken.png").write_bytes(b"garbage")
+    Image.new("RGB", (8, 8)).save(originals / "lossy.webp", quality=50)
+    assert [path.name for path in find_originals(originals)] == ["one.png", "two.png"]
+    assert "lossy.webp: a lossy WebP is no original" in caplog.text and "broken.png" in caplog.text
+    assert [path.name for path in find_originals(originals, ["lossy"])] == ["lossy.webp"]
