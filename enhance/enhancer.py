@@ -19,6 +19,7 @@ from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.noise import NoiseField
 from enhance.errors import DecodeError, UsageError, WeightsError
+from enhance.frames.depth import Values, to_dtype
 from enhance.images import (
     BELIEVED,
     Consistency,
@@ -28,7 +29,7 @@ from enhance.images import (
     Rate,
     Trust,
 )
-from enhance.inference.reconstruction import Reconstruction, Values, reconstruct, to_dtype
+from enhance.inference.reconstruction import Reconstruction, reconstruct
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
 from enhance.inference.tiled_denoiser import TiledDenoiser
 from enhance.knobs import Knobs, Sampling
@@ -46,7 +47,7 @@ _SMALLEST_BUDGET = 64 * 2**20
 
 # Pixels times evaluations that one thread does in a few seconds: what a Ctrl-C may have to wait for.
 _SMALL = 2**20
-_SMALL_BYTES = 700 * 2**20  # for so many pixels in float32 (`Denoiser.window_bytes`), and what surrounds the network
+_SMALL_BYTES = 700 * 2**20  # for so many pixels in float32 (`BandedDenoiser`), and what surrounds the network
 
 _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 

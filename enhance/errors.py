@@ -6,6 +6,8 @@ line returns when nothing else happened.
 
 from __future__ import annotations
 
+import signal
+
 
 class EnhanceError(Exception):
     """Base class of all errors raised on purpose by this package.
@@ -62,3 +64,17 @@ class DeviceError(EnhanceError):
 def one_line(text: object) -> str:
     """Text for one line of a terminal: control characters (a file's name may hold any) are escaped."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
+
+
+def describe_status(status: int) -> str:
+    """What became of a program, for the end of a sentence: "failed with status 1", "was killed by SIGSEGV".
+
+    Args:
+        status: as `subprocess` has it: not 0, and below 0 for signals.
+    """
+    if status > 0:
+        return f"failed with status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"

@@ -12,10 +12,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[Any]
+from enhance.limits import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 
-DEFAULT_MAX_PIXELS = 1_000_000_000
-"""Pictures that claim more pixels than this are refused before any memory is taken for them."""
+Pixels = npt.NDArray[Any]
 
 
 @runtime_checkable
@@ -147,6 +146,36 @@ class DecodedImage:
             return True
         red, green, blue = (self.pixels[..., channel] for channel in range(3))
         return bool(np.array_equal(red, green) and np.array_equal(green, blue))
+
+
+@dataclass(frozen=True)
+class InspectedImage:
+    """What a base decoder can say of a file that it has not decoded.
+
+    Attributes:
+        width, height: in pixels.
+        is_gray: one channel.
+        is_consistent: decoding it gives a `DecodedImage.consistency`.
+        rate, metadata, source, details, notes: as in `DecodedImage`.
+    """
+
+    width: int
+    height: int
+    is_gray: bool
+    rate: Rate
+    metadata: Metadata
+    source: str
+    details: dict[str, Any]
+    notes: tuple[str, ...]
+    is_consistent: bool
+
+    @classmethod
+    def of(cls, decoded: DecodedImage) -> InspectedImage:
+        """What a decoded image says."""
+        return cls(
+            decoded.width, decoded.height, decoded.is_gray, decoded.rate, decoded.metadata, decoded.source,
+            decoded.details, decoded.notes, is_consistent=decoded.consistency is not None,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,9 @@ class SamplingDefaults:
 class Sampling:
     """How the residual is sampled: `Knobs` with every default filled in.
 
-    One step at perception p is the prediction at the noise level t = 1 - p (1 - t_s) from √(1-ᾱ_t) ε: the sampler with
-    a single evaluation. p = 0 is the posterior mean; where t falls, what is predicted from noise alone gets sharper and
-    less exact. With more steps p mixes the posterior mean and the sample.
+    One step at perception p is a single prediction at position p between the posterior mean and the best looks, where
+    the model knows such a position; no noise goes in, and so none can come out. Models that know none predict at the
+    noise level t = 1 - p (1 - t_s) from √(1-ᾱ_t) ε. With more steps p mixes the posterior mean and the sample.
 
     Attributes:
         steps: network evaluations, the posterior mean's included where it is needed.

@@ -15,8 +15,8 @@ from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.registry import decode
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import UnsupportedImageError, UsageError
+from enhance.frames.depth import to_dtype
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
-from enhance.inference.reconstruction import to_dtype
 from enhance.metadata.carry_over import carry_over, orient, read_orientation
 from enhance.output.writer import OutputFormat, check_depth, encode_image
 

@@ -15,9 +15,14 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import load_checkpoint, save_checkpoint
 from enhance.training.averaging import average_checkpoints
+from enhance.training.crops import centre, find_images, load_image
+from enhance.training.degradation import Uint8
+from enhance.training.trust_calibration import calibrate_trust
 
 
 def main() -> None:
@@ -31,6 +36,9 @@ def main() -> None:
     parser.add_argument("--init", choices=["mmse", "gaussian"], default=standard.init)
     for mode in standard.modes:
         parser.add_argument(f"--{mode}", nargs=2, metavar=("STEPS", "PERCEPTION"), required=True)
+    parser.add_argument("--photos", type=Path, nargs="+", default=[], help="folders on which to measure its trust")
+    parser.add_argument("--graphics", type=Path, nargs="+", default=[], help="likewise, of pictures that are no photos")
+    parser.add_argument("--fall", type=float, default=10.0, help="how steeply trust falls (default: %(default)s)")
     options = parser.parse_args()
     modes = {}
     for mode in standard.modes:
@@ -40,7 +48,22 @@ def main() -> None:
     model = load_checkpoint(options.model)
     if options.average:
         model = average_checkpoints([model, *map(load_checkpoint, options.average)])
+    if options.photos:
+        photos, graphics = (_squares(folders) for folders in (options.photos, options.graphics))
+        trust = calibrate_trust(model, photos, graphics, fall=options.fall)
+        model = dataclasses.replace(model, trust=trust)
     save_checkpoint(dataclasses.replace(model, sampling=sampling), options.output)
+
+
+def _squares(folders: list[Path], count: int = 32, side: int = 160) -> list[Uint8]:
+    """The middles of pictures from all over some folders."""
+    paths = find_images(folders) if folders else []
+    squares: list[Uint8] = []
+    for path in paths[:: max(1, len(paths) // (2 * count))]:
+        picture = load_image(path)
+        if min(picture.shape[:2]) >= side and len(squares) < count:
+            squares.append(np.ascontiguousarray(centre(picture, side, side)))
+    return squares
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import dataclasses
 import io
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,13 @@ ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 def few_threads() -> None:
     """The pictures are small: more threads only wait for each other."""
     torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """What computes may flush denormals to zero in this thread; hypothesis, among others, cannot live with that."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -22,9 +21,11 @@ from pathlib import Path
 
 from enhance.batch.plan import STREAM, Job, Outcome, Status
 from enhance.codecs.decoder import Decoder
-from enhance.codecs.registry import decode
+from enhance.codecs.reading import read_stdin
+from enhance.codecs.registry import decode, inspect
 from enhance.errors import DeviceError, EnhanceError
-from enhance.images import DEFAULT_MAX_PIXELS, DecodedImage, EnhancedImage, EnhancementRecord
+from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord, InspectedImage
+from enhance.limits import DEFAULT_LIMITS, Limits
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ _MOST_UNDER_WAY = 32
 # Pixels in, pixels out, and the coefficients with the intervals between them, in units of the decoded pixels.
 _BYTES_PER_BYTE = 4
 _ABANDONING = 0.05  # seconds
+_LONGEST_WAIT = 0.8  # seconds for a decoder that is to be dropped: it may sit in a read from a disk that is gone
 _ENDS_A_BATCH = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -74,13 +76,20 @@ class _UnderWay:
         return self.error is not None or (self.written is not None and self.written.done())
 
 
-def decode_input(
-    name: str, max_pixels: int = DEFAULT_MAX_PIXELS, decoders: Sequence[Decoder] | None = None
-) -> DecodedImage:
+def inspect_input(
+    name: str, limits: Limits = DEFAULT_LIMITS, decoders: Sequence[Decoder] | None = None
+) -> InspectedImage:
+    """Inspects a file, or stdin for "-". Arguments and errors as `enhance.codecs.registry.inspect`."""
+    if name == STREAM:
+        return inspect(read_stdin(limits), source_name="<stdin>", limits=limits, decoders=decoders)
+    return inspect(Path(name), source_name=name, limits=limits, decoders=decoders)
+
+
+def decode_input(name: str, limits: Limits = DEFAULT_LIMITS, decoders: Sequence[Decoder] | None = None) -> DecodedImage:
     """Decodes a file, or stdin for "-". Arguments and errors as `enhance.codecs.registry.decode`."""
     if name == STREAM:
-        return decode(sys.stdin.buffer, source_name="<stdin>", max_pixels=max_pixels, decoders=decoders)
-    return decode(Path(name), source_name=name, max_pixels=max_pixels, decoders=decoders)
+        return decode(read_stdin(limits), source_name="<stdin>", limits=limits, decoders=decoders)
+    return decode(Path(name), source_name=name, limits=limits, decoders=decoders)
 
 
 def run_batch(
@@ -103,7 +112,7 @@ def run_batch(
         memory: bytes of pictures that may wait between decoder and writer. A picture above it is worked on alone.
         small: the pictures that have a thread of their own in the network; none are if it is not given.
         abandon: ends what `decode` is waiting for, in all its threads; called, perhaps repeatedly, where the batch is
-            dropped.
+            dropped. A decoder that does not end all the same is left alone after a second.
 
     Yields:
         one outcome per job, in order. Closing the iterator (or an exception in it, Ctrl-C included) drops what has not
@@ -158,12 +167,16 @@ class _Pipeline:
     def stop(self, abandon: Callable[[], object] | None) -> None:
         for pool in self.pools:
             pool.shutdown(wait=False, cancel_futures=True)
+        begun = time.monotonic()
         # A decoder may begin with the next of its programs after one was ended.
-        while abandon is not None and not all(item.decoded.done() for item in self.decoding):
+        while abandon is not None and self._is_decoding() and time.monotonic() - begun < _LONGEST_WAIT:
             abandon()
             time.sleep(_ABANDONING)
         for pool in self.pools:
-            pool.shutdown(wait=True)
+            pool.shutdown(wait=pool is not self.decoders or abandon is None or not self._is_decoding())
+
+    def _is_decoding(self) -> bool:
+        return not all(item.decoded.done() for item in self.decoding)
 
     def _start_decoding(self) -> None:
         while self.waiting and not self.ended and self._has_room():

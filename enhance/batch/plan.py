@@ -4,7 +4,8 @@ Everything that can be refused is refused here, before any work is done:
 
 - An output that is one of the inputs (by name, symbolic or hard link) is never written.
 - Two inputs that would write one output are refused, both named. The same file named twice is done once.
-- Outputs that exist are refused, unless they are to be skipped (`--resume`) or replaced (`--force`).
+- Outputs that exist are refused, unless they are to be skipped (`--resume`: those that are whole) or replaced
+  (`--force`).
 
 (`os.path` and not `Path` asks what exists: it takes names that are too long for the disk for missing ones.)
 
@@ -20,7 +21,7 @@ import glob
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,8 @@ from enhance.codecs.decoder import HEAD_SIZE
 from enhance.codecs.registry import find_decoder, known_extensions
 from enhance.errors import DecodeError, EnhanceError, OutputError, UsageError
 from enhance.images import EnhancementRecord
+from enhance.output.encoders import OutputFormat
+from enhance.output.wholeness import judge
 
 STREAM = "-"
 _AMBIGUOUS = {".bin", ".bit"}
@@ -37,10 +40,15 @@ Status = Literal["done", "skipped", "failed", "not started"]
 
 @dataclass(frozen=True)
 class Job:
-    """One input and the place of its result; "-" stands for stdin and stdout."""
+    """One input and the place of its result; "-" stands for stdin and stdout.
+
+    Attributes:
+        replaces: what lies at `output` is to be replaced, because it is not whole.
+    """
 
     input: str
     output: str
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -262,7 +270,15 @@ def _without_existing(jobs: list[Job], existing: Existing) -> tuple[list[Job], l
             error = OutputError("a folder is in the place of the result", source=job.output, hint="move it away")
             settled.append(Outcome("failed", job.input, job.output, error=error))
         elif existing == "skip":
-            settled.append(Outcome("skipped", job.input, job.output))
+            state = judge(job.output, OutputFormat.from_path(job.output))
+            if state == "whole":
+                settled.append(Outcome("skipped", job.input, job.output))
+            elif state == "cut":
+                wanted.append(replace(job, replaces=True))
+            else:
+                reason, hint = "what is in the place of the result is none", "move it away, or --force replaces it"
+                error = OutputError(reason, source=job.output, hint=hint)
+                settled.append(Outcome("failed", job.input, job.output, error=error))
         else:
             wanted.append(job)
             present.append(job.output)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhance import __version__
-from enhance.errors import EnhanceError, WeightsError
+from enhance.cli.console import require_stdout, say
+from enhance.errors import EnhanceError, WeightsError, one_line
 
 if TYPE_CHECKING:
     from enhance.codecs.vvc.programs import ExternalDecoder
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Prints the report on stdout. Returns 3 if the weights are missing or damaged."""
+    require_stdout()
     report = examine()
     if options.json:
         print(json.dumps(report))
@@ -41,10 +43,10 @@ def main(options: argparse.Namespace) -> int:
         for topic, facts in report.items():
             print(topic)
             for name, value in facts.items():
-                print(f"  {name:28} {value}")
+                print(f"  {name:28} {one_line(value)}")
     problems = [str(value) for value in report["weights"].values() if "sha256" not in str(value)]
     for problem in problems:
-        print(f"enhance: error: {problem}", file=sys.stderr)
+        say(f"error: {problem}")
     return WeightsError.exit_code if problems else 0
 
 

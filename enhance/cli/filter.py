@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from enhance.cli.console import say
 from enhance.cli.options import (
     add_colour_arguments,
     add_decoder_arguments,
+    add_limit_arguments,
     add_machine_arguments,
     add_model_argument,
     add_sampling_arguments,
     chosen_knobs,
+    chosen_limits,
     full_range,
-    max_pixels,
 )
 from enhance.codecs.vvc.followed_log import FollowedLog
 from enhance.codecs.vvc.rate import VvcRate
-from enhance.errors import DecodeError, UsageError, one_line
+from enhance.errors import DecodeError, UsageError
 from enhance.frames.format import FrameFormat
 from enhance.frames.raw import parse_format, parse_size
 from enhance.frames.y4m import Y4MHeader
@@ -58,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_decoder_arguments(parser.add_argument_group("decoder, with -b"))
     add_sampling_arguments(parser.add_argument_group("knobs"))
     add_machine_arguments(parser.add_argument_group("machine"))
+    add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
 
 
 def _add_rate_arguments(group: Any) -> None:
@@ -137,15 +140,15 @@ def _source(options: argparse.Namespace, stack: ExitStack) -> AbstractContextMan
     """What to open. Raises UsageError for values that make no sense."""
     colour = Colour(options.matrix, full_range(options), options.chroma_location)
     rates = None if options.qp is None else _rates(options.qp, options.gop_qp)
-    limit = max_pixels(options)
+    limits = chosen_limits(options)
     if options.bitstream is not None:
         return open_bitstream(
-            options.bitstream, rates, decoder=options.decoder, vtm=options.vtm, colour=colour, max_pixels=limit
+            options.bitstream, rates, decoder=options.decoder, vtm=options.vtm, colour=colour, limits=limits
         )
     raw = _raw_format(options)
     log = options.vtm_log
     followed = rates or stack.enter_context(FollowedLog(int(log) if log.isdecimal() else log))
-    return open_frames(options.input or STDIN, followed, raw=raw, colour=colour, max_pixels=limit)
+    return open_frames(options.input or STDIN, followed, raw=raw, colour=colour, max_pixels=limits.max_pixels)
 
 
 def _rates(qp: float, gop_qp: str | None) -> Iterator[VvcRate]:
@@ -216,7 +219,7 @@ class _Report:
         if self._quiet or kind is BrokenPipeError:
             return
         for note in self._notes:
-            print(f"enhance: note: {one_line(note)}", file=sys.stderr)
+            say(f"note: {note}")
         seconds = max(time.monotonic() - self._began, 1e-9)
         frames = f"{self._count} frame{'s' * (self._count != 1)}"
-        print(f"enhance: {frames} in {seconds:.1f} s ({self._count / seconds:.2f} per second)", file=sys.stderr)
+        say(f"{frames} in {seconds:.1f} s ({self._count / seconds:.2f} per second)")

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from enhance.cli.options import add_colour_arguments, add_decoder_arguments, check_decoder, chosen_decoders
+from enhance.cli.console import require_stdout, say
+from enhance.cli.options import (
+    add_colour_arguments,
+    add_damage_arguments,
+    add_decoder_arguments,
+    add_limit_arguments,
+    check_decoder,
+    chosen_decoders,
+    chosen_limits,
+)
 from enhance.errors import EnhanceError, one_line
 from enhance.knobs import DEFAULT_MODE
+from enhance.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from enhance.codecs.decoder import Decoder
-    from enhance.images import DecodedImage, Metadata
+    from enhance.images import InspectedImage, Metadata
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,19 +33,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     vvc = parser.add_argument_group("VVC")
     add_decoder_arguments(vvc)
     add_colour_arguments(vvc)
+    add_damage_arguments(parser.add_argument_group("damaged files"))
+    add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
 
 
 def main(options: argparse.Namespace) -> int:
     """Prints the facts on stdout. Returns the exit status: 1 if a file could not be read."""
+    require_stdout()
     check_decoder(options)
     decoders = chosen_decoders(options)
     failed = 0
     for index, name in enumerate(options.files):
         try:
-            facts = describe_file(name, decoders)
+            facts = describe_file(name, decoders, chosen_limits(options))
         except EnhanceError as error:
             failed = error.exit_code
-            print(f"enhance: error: {one_line(error)}", file=sys.stderr)
+            say(f"error: {error}")
             if options.json:
                 print(json.dumps({"file": name, "error": str(error)}))
             continue
@@ -47,30 +59,32 @@ def main(options: argparse.Namespace) -> int:
     return failed
 
 
-def describe_file(name: str, decoders: Sequence[Decoder] | None = None) -> dict[str, Any]:
-    """The facts about a file as plain JSON values; decodes it, so that damage shows.
+def describe_file(
+    name: str, decoders: Sequence[Decoder] | None = None, limits: Limits = DEFAULT_LIMITS
+) -> dict[str, Any]:
+    """The facts about a file as plain JSON values; a JPEG is read to its end, so that damage shows, but not decoded.
 
     Args:
         name: a path, or "-" for stdin.
-        decoders: as in `enhance.codecs.registry.decode`.
+        decoders, limits: as in `enhance.codecs.registry.decode`.
 
     Raises:
         DecodeError, UnsupportedImageError: as `enhance.codecs.registry.decode`.
     """
-    from enhance.batch.pipeline import decode_input
+    from enhance.batch.pipeline import inspect_input
 
-    decoded = decode_input(name, decoders=decoders)
+    inspected = inspect_input(name, limits, decoders)
     return {
-        "file": decoded.source,
-        "codec": decoded.rate.codec,
-        "width": decoded.width,
-        "height": decoded.height,
-        **decoded.rate.describe(),
-        **decoded.details,
-        "metadata": _metadata(decoded.metadata),
-        "consistent": decoded.consistency is not None,
-        "plan": _plan(decoded),
-        "notes": list(decoded.notes),
+        "file": inspected.source,
+        "codec": inspected.rate.codec,
+        "width": inspected.width,
+        "height": inspected.height,
+        **inspected.rate.describe(),
+        **inspected.details,
+        "metadata": _metadata(inspected.metadata),
+        "consistent": inspected.is_consistent,
+        "plan": _plan(inspected),
+        "notes": list(inspected.notes),
     }
 
 
@@ -82,14 +96,14 @@ def _metadata(metadata: Metadata) -> dict[str, Any]:
     return {**sizes, "orientation": metadata.orientation}
 
 
-def _plan(decoded: DecodedImage) -> str:
-    kind = "gray" if decoded.is_gray else "RGB"
-    facts = decoded.rate.describe().items()
+def _plan(inspected: InspectedImage) -> str:
+    kind = "gray" if inspected.is_gray else "RGB"
+    facts = inspected.rate.describe().items()
     # A flag is said by its name, or not at all.
     rate = ", ".join(name if value is True else f"{name} {value}" for name, value in facts if value is not False)
-    bound = "keep within what the file's coefficients allow" if decoded.consistency else "no bound from the file"
-    size = f"{decoded.width}x{decoded.height}"
-    return f"enhance {size} {kind} at {decoded.rate.codec} {rate}, {DEFAULT_MODE} mode; {bound}"
+    bound = "keep within what the file's coefficients allow" if inspected.is_consistent else "no bound from the file"
+    size = f"{inspected.width}x{inspected.height}"
+    return f"enhance {size} {kind} at {inspected.rate.codec} {rate}, {DEFAULT_MODE} mode; {bound}"
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

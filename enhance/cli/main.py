@@ -7,6 +7,7 @@ Exit status: 0 all done, 1 some inputs failed (the rest was done), 2 usage, 3 we
 from __future__ import annotations
 
 import argparse
+import atexit
 import importlib
 import logging
 import os
@@ -14,12 +15,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 from enhance import __version__
-from enhance.errors import EnhanceError, one_line
+from enhance.cli.console import Parser, log_on_stderr, occupy_closed_streams, say
+from enhance.errors import EnhanceError
 
 INTERRUPTED = 130
 
@@ -49,10 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as exit_:  # argparse
         return exit_.code if isinstance(exit_.code, int) else 2
     except EnhanceError as error:
-        print(f"enhance: error: {one_line(error)}", file=sys.stderr)
+        say(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("enhance: interrupted", file=sys.stderr)
+        say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has left. Python would complain once more when it flushes stdout at exit.
@@ -62,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry_point() -> None:
     """What the console script calls."""
-    sys.exit(main())
+    occupy_closed_streams()
+    status = main()
+    _leave_stuck_threads(status)
+    sys.exit(status)
 
 
 def _run(argv: list[str]) -> int:
@@ -70,17 +75,17 @@ def _run(argv: list[str]) -> int:
         _top_parser().parse_args(argv)  # --help, --version, or an error: each of them ends here
         return 2
     module: Any = importlib.import_module(_COMMANDS[argv[0]][0])
-    parser = argparse.ArgumentParser(prog=f"enhance {argv[0]}", description=module.__doc__.splitlines()[0])
+    parser = Parser(prog=f"enhance {argv[0]}", description=module.__doc__.splitlines()[0])
     parser.add_argument("-v", "--verbose", action="store_true", help="log what the library does, on stderr")
     module.add_arguments(parser)
     arguments = parser.parse_args(argv[1:])
-    with _log_on_stderr(logging.DEBUG if arguments.verbose else logging.WARNING):
+    with log_on_stderr(logging.DEBUG if arguments.verbose else logging.WARNING):
         return int(module.main(arguments))
 
 
-def _top_parser() -> argparse.ArgumentParser:
+def _top_parser() -> Parser:
     commands = "\n".join(f"  {name:10}{text}" for name, (_, text) in _COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="enhance",
         usage="enhance COMMAND ... (enhance COMMAND --help shows its options)",
         description="Makes decoded JPEG and VVC pictures look like their originals again.",
@@ -93,23 +98,8 @@ def _top_parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _log_on_stderr(level: int) -> Iterator[None]:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
-    logger = logging.getLogger("enhance")
-    before = logger.level
-    logger.setLevel(level)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before)
-
-
-@contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends a run as cleanly as Ctrl-C does."""
+    """SIGTERM and SIGHUP end a run as cleanly as Ctrl-C does; a hang-up that is ignored (nohup) stays so."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -117,11 +107,27 @@ def _termination_as_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    taken = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = [signal.signal(number, interrupt) for number in taken]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(taken, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _leave_stuck_threads(status: int) -> None:
+    """Ends an interrupted program at once if a thread still waits for what may never come: a dead network disk."""
+    others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    if status != INTERRUPTED or all(thread.daemon for thread in others):
+        return
+    with suppress(Exception):
+        atexit._run_exitfuncs()  # removes temporary files
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from enhance.errors import UsageError
 from enhance.knobs import ENSEMBLES, MODES
+from enhance.limits import DEFAULT_LIMITS, PIXELS_CEILING, Limits
 
 if TYPE_CHECKING:
     from enhance.codecs.decoder import Decoder
@@ -36,14 +37,39 @@ def add_sampling_arguments(group: Any) -> None:
 
 
 def add_machine_arguments(group: Any) -> None:
-    """Adds how it is computed: tiles, device, arithmetic, threads, and the largest input."""
+    """Adds how it is computed: tiles, device, arithmetic, and threads."""
     group.add_argument("--tile", type=_tile, metavar="auto|0|N", default="auto", help="side of the tiles; 0: one piece")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     group.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
+
+
+def add_limit_arguments(group: Any) -> None:
+    """Adds what an input may be at most; see `Limits`."""
+    standard = DEFAULT_LIMITS
     group.add_argument(
-        "--max-megapixels", type=_megapixels, metavar="N", default=1000.0, help="refuse larger inputs (default 1000)"
-    )
+        "--max-megapixels", type=_megapixels, metavar="N", default=standard.max_pixels / 1e6,
+        help=f"of a picture (default {standard.max_pixels / 1e6:g}, at most {PIXELS_CEILING / 1e6:g})",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-megabytes", type=_count, metavar="N", default=standard.max_bytes >> 20,
+        help=f"of an input (default {standard.max_bytes >> 20})",
+    )  # fmt: skip
+    for name, what in (
+        ("max_segments", "marker segments of a JPEG"), ("max_scans", "scans of a JPEG"),
+        ("max_expansion", "pixels for a byte of an arithmetic-coded JPEG"),
+    ):  # fmt: skip
+        default = getattr(standard, name)
+        option = "--" + name.replace("_", "-")
+        group.add_argument(option, type=_count, metavar="N", default=default, help=f"{what} (default {default})")
+    group.add_argument("--special-files", action="store_true", help="read named pipes and devices, too")
+
+
+def add_damage_arguments(group: Any) -> None:
+    """Adds what is done about damaged JPEGs; see `JpegDecoder`."""
+    either = group.add_mutually_exclusive_group()
+    either.add_argument("--strict", action="store_true", help="refuse JPEGs for which libjpeg has warnings")
+    either.add_argument("--salvage", action="store_true", help="of a JPEG that is cut, take the rows that are there")
 
 
 def add_decoder_arguments(group: Any) -> None:
@@ -78,6 +104,8 @@ def chosen_decoders(options: argparse.Namespace) -> tuple[Decoder, ...]:
     from enhance.codecs.registry import make_decoders
 
     return make_decoders(
+        strict=options.strict,
+        salvage=options.salvage,
         decoder=options.decoder,
         vtm=options.vtm,
         matrix=options.matrix,
@@ -96,9 +124,16 @@ def chosen_knobs(options: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in _KNOBS}
 
 
-def max_pixels(options: argparse.Namespace) -> int:
-    """--max-megapixels in pixels."""
-    return round(options.max_megapixels * 1e6)
+def chosen_limits(options: argparse.Namespace) -> Limits:
+    """The limits that the options above stand for."""
+    return Limits(
+        max_pixels=round(options.max_megapixels * 1e6),
+        max_bytes=options.max_megabytes << 20,
+        max_segments=options.max_segments,
+        max_scans=options.max_scans,
+        max_expansion=options.max_expansion,
+        special_files=options.special_files,
+    )
 
 
 def _tile(text: str) -> int | str:
@@ -115,6 +150,13 @@ def _megapixels(text: str) -> float:
         limit = float(text)
     except ValueError:
         limit = -1.0
-    if not 0 < limit < math.inf:
-        raise argparse.ArgumentTypeError(f"a number above 0, not {text!r}")
+    ceiling = PIXELS_CEILING / 1e6
+    if not 0 < limit <= ceiling:
+        raise argparse.ArgumentTypeError(f"a number above 0 and up to {ceiling:g}, not {text!r}")
     return limit
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,15}", text) or not int(text):
+        raise argparse.ArgumentTypeError(f"a whole number above 0, not {text!r}")
+    return int(text)

@@ -6,12 +6,13 @@ import json
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
 from types import TracebackType
 
 from tqdm import tqdm
 
 from enhance.batch.plan import Outcome, Plan
-from enhance.errors import one_line
+from enhance.cli.console import say
 
 
 class Reporter:
@@ -100,11 +101,8 @@ class Reporter:
         self._say("; ".join(parts))
 
     def _say(self, text: str) -> None:
-        line = f"enhance: {one_line(text)}"
-        if self.bar is not None:
-            self.bar.write(line, file=sys.stderr)
-        else:
-            print(line, file=sys.stderr)
+        with tqdm.external_write_mode(file=sys.stderr) if self.bar is not None else nullcontext():
+            say(text)
 
 
 def _named(outcome: Outcome) -> str:

@@ -14,16 +14,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from enhance.cli.console import require_stdout
 from enhance.cli.options import (
     add_colour_arguments,
+    add_damage_arguments,
     add_decoder_arguments,
+    add_limit_arguments,
     add_machine_arguments,
     add_model_argument,
     add_sampling_arguments,
     check_decoder,
     chosen_decoders,
     chosen_knobs,
-    max_pixels,
+    chosen_limits,
 )
 from enhance.errors import OutputError, UsageError, WeightsError
 from enhance.knobs import Knobs
@@ -54,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_decoder_arguments(vvc)
     add_colour_arguments(vvc)
     add_machine_arguments(parser.add_argument_group("machine"))
+    add_damage_arguments(parser.add_argument_group("damaged files"))
+    add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
 
 
 def _add_output_arguments(group: Any) -> None:
@@ -78,7 +83,7 @@ def main(options: argparse.Namespace) -> int:
     knobs = _knobs(options)
     place = _Place.of(options)
     check_decoder(options)
-    if options.inputs.count(STREAM) and sys.stdin.isatty():
+    if options.inputs.count(STREAM) and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError("stdin is a terminal", hint="pipe a picture into it")
     plan = plan_batch(
         options.inputs,
@@ -88,6 +93,7 @@ def main(options: argparse.Namespace) -> int:
         recursive=options.recursive,
         existing="skip" if options.resume else "replace" if options.force else "refuse",
     )
+    place.clear(plan)
     with Reporter(plan, quiet=options.quiet, json_lines=options.json) as reporter:
         for outcome in plan.settled:
             reporter.tell(outcome)
@@ -99,16 +105,16 @@ def main(options: argparse.Namespace) -> int:
 
 def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
     from enhance.batch.pipeline import decode_input, run_batch
-    from enhance.codecs.vvc.process import end_all
+    from enhance.batch.waiting import end_waits
     from enhance.enhancer import Enhancer
 
     enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
     _check_models(plan, enhancer)
     reporter.start()
     enhance = partial(enhancer.run, knobs=knobs, depth=place.depth)
-    decode = partial(decode_input, max_pixels=max_pixels(options), decoders=chosen_decoders(options))
+    decode = partial(decode_input, limits=chosen_limits(options), decoders=chosen_decoders(options))
     small = _small_pictures(enhancer, knobs)
-    batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, small=small, abandon=end_all)
+    batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, small=small, abandon=end_waits)
     with closing(batch) as outcomes:
         for outcome in outcomes:
             reporter.tell(outcome)
@@ -158,6 +164,8 @@ class _Place:
         name = options.output or (STREAM if options.inputs == [STREAM] else None)
         if name is None:
             raise UsageError("no place for the results was given", hint="-o FOLDER, or -o NAME.png for one input")
+        if options.json:
+            require_stdout()
         if name == STREAM and options.json:
             raise UsageError("stdout cannot hold both the picture and --json", hint="write the picture to a file")
         if name == STREAM and sys.stdout is None:
@@ -182,6 +190,16 @@ class _Place:
         if self.name != STREAM:
             _make_folder(Path(self.name).parent if self.is_file else Path(self.name))
 
+    def clear(self, plan: Plan) -> None:
+        """Removes what earlier runs were writing when they were killed, from the folders that results go to."""
+        from enhance.batch.plan import STREAM
+        from enhance.output.atomic_file import remove_abandoned
+
+        if self.name != STREAM:
+            outputs = [*(job.output for job in plan.jobs), *(outcome.output for outcome in plan.settled)]
+            for folder in {os.path.dirname(output) for output in outputs if output}:
+                remove_abandoned(folder or ".")
+
     def write(self, image: EnhancedImage, job: Job) -> None:
         """Writes one result; called in threads."""
         from enhance.batch.plan import STREAM
@@ -194,7 +212,8 @@ class _Place:
                 sys.stdout.buffer.flush()
             return
         _make_folder(Path(job.output).parent)
-        write_image(image, job.output, fmt=self.format, quality=self.quality, overwrite=self.overwrite)
+        overwrite = self.overwrite or job.replaces
+        write_image(image, job.output, fmt=self.format, quality=self.quality, overwrite=overwrite)
 
 
 _OTHER_PICTURES = {

@@ -240,6 +240,10 @@ def _check(args: argparse.Namespace) -> None:
     for name in ("graphics_share", "drawings", "neutral"):
         if not 0 <= getattr(args, name) <= 1:
             raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
+    if args.graphics_share + args.drawings > 1:
+        raise UsageError("--graphics-share and --drawings are more than 1 together")
+    if args.codec == "vvc" and args.graphics:
+        raise UsageError("--graphics is for --codec jpeg")
     if args.codec != "vvc" and (args.streams or args.pairs or args.squares is not None):
         raise UsageError("--streams, --pairs and --squares are for --codec vvc")
     if args.val_graphics and not args.val:

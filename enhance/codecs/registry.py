@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from enhance.codecs.decoder import HEAD_SIZE, Decoder, Source, read_source
+from enhance.codecs.decoder import HEAD_SIZE, Decoder
+from enhance.codecs.reading import Source, read_source
 from enhance.codecs.unknown_files import describe_format
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
-from enhance.images import DEFAULT_MAX_PIXELS, DecodedImage
+from enhance.images import DecodedImage, InspectedImage
+from enhance.limits import DEFAULT_LIMITS, Limits
 
 logger = logging.getLogger(__name__)
 
 
-def make_decoders(**vvc: Any) -> tuple[Decoder, ...]:
+def make_decoders(*, strict: bool = False, salvage: bool = False, **vvc: Any) -> tuple[Decoder, ...]:
     """The decoders, in the order in which they are asked. A new codec is one more line here.
 
     Args:
+        strict, salvage: as in `JpegDecoder`.
         **vvc: options of `VvcDecoder`: `decoder` ("vtm", "vvdec", "ffmpeg" or "auto"), `vtm` (path of its DecoderApp),
             `matrix`, `full_range`, `chroma_location` (in place of what the stream says), `time_limit`, `patience`.
     """
     from enhance.codecs.jpeg.decoder import JpegDecoder
     from enhance.codecs.vvc.decoder import VvcDecoder
 
-    return JpegDecoder(), VvcDecoder(**vvc)
+    return JpegDecoder(strict=strict, salvage=salvage), VvcDecoder(**vvc)
 
 
 @lru_cache(maxsize=1)
@@ -56,7 +61,8 @@ def decode(
     source: Source,
     *,
     source_name: str | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     decoders: Sequence[Decoder] | None = None,
 ) -> DecodedImage:
     """Decodes a compressed picture of any known codec.
@@ -64,7 +70,8 @@ def decode(
     Args:
         source: the file's bytes, its path, or an open binary file (read from where it stands to its end).
         source_name: the name to use in messages; by default the path, or the file object's name.
-        max_pixels: refuse pictures with more pixels than this.
+        max_pixels: refuse pictures with more pixels than this; `limits` says it, too.
+        limits: refuse what is beyond them.
         decoders: those to ask, in this order, from `make_decoders` for example; `all_decoders()` by default.
 
     Raises:
@@ -72,23 +79,48 @@ def decode(
         UnsupportedImageError: it is of a kind that is not handled.
         UsageError: `source` is none of the above.
     """
-    data, name = read_source(source, source_name=source_name)
+    limits = limits if max_pixels is None else replace(limits, max_pixels=max_pixels)
+    data, name = read_source(source, source_name=source_name, limits=limits)
+    decoder = _decoder_of(data, name, decoders)
+    with _one_clear_error(name, decoder.name):
+        return decoder.decode(data, source=name, limits=limits)
+
+
+def inspect(
+    source: Source,
+    *,
+    source_name: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    decoders: Sequence[Decoder] | None = None,
+) -> InspectedImage:
+    """What `decode` would find, without decoding pixels where the codec allows. Arguments and errors as there."""
+    data, name = read_source(source, source_name=source_name, limits=limits)
+    decoder = _decoder_of(data, name, decoders)
+    with _one_clear_error(name, decoder.name):
+        return decoder.inspect(data, source=name, limits=limits)
+
+
+def _decoder_of(data: bytes, name: str, decoders: Sequence[Decoder] | None) -> Decoder:
     if not data:
         raise DecodeError("the file is empty", source=name, hint="get a fresh copy of the file")
     decoder = find_decoder(data[:HEAD_SIZE], decoders)
     if decoder is None:
         found, way_out = describe_format(data[:HEAD_SIZE])
         raise UnsupportedImageError(found, source=name, hint=way_out)
+    return decoder
+
+
+@contextmanager
+def _one_clear_error(name: str, codec: str) -> Iterator[None]:
+    """Whatever a decoder raises becomes an error that a user can act on: one bad file must never stop a batch."""
     try:
-        return decoder.decode(data, source=name, max_pixels=max_pixels)
+        yield
     except EnhanceError:
         raise
     except MemoryError:
-        raise DecodeError(
-            "not enough memory to decode it", source=name, hint="free memory, or lower max_pixels"
-        ) from None
-    except Exception as error:  # one bad file must never stop a batch
-        logger.debug("%s: unexpected error in the %s decoder", name, decoder.name, exc_info=True)
-        raise DecodeError(
-            f"the {decoder.name} decoder failed: {error}", source=name, hint="the file is damaged"
-        ) from error
+        hint = "free memory, or lower --max-megapixels"
+        raise DecodeError("not enough memory to decode it", source=name, hint=hint) from None
+    except Exception as error:
+        logger.debug("%s: unexpected error in the %s decoder", name, codec, exc_info=True)
+        reason = f"the {codec} decoder failed: {type(error).__name__}: {error}"
+        raise DecodeError(reason, source=name, hint="the file is damaged") from error

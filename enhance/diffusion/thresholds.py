@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,9 @@ class RateTable:
 
     def __post_init__(self) -> None:
         increasing = all(a < b for a, b in zip(self.levels, self.levels[1:]))
-        if not self.levels or len(self.levels) != len(self.values) or not increasing or min(self.values) <= 0:
+        finite = all(map(math.isfinite, (*self.levels, *self.values)))
+        fits = len(self.levels) == len(self.values) > 0
+        if not fits or not finite or not increasing or min(self.values) <= 0:
             raise WeightsError("a table over the rate needs increasing levels with one positive value each")
 
     def __call__(self, level: float) -> float:

@@ -20,22 +20,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from enhance.models.unet import UNet
+from enhance.models.unet import UNet
 
 BAND = 1 << 19
 """Pixels of the picture in a band of the finest level. Each coarser level, which needs less, takes twice as many.
 
 Of the powers of two it was the fastest on 4 megapixels (`scripts/benchmark.py --only bands`).
 """
-
-LARGE = 1 << 20
-"""Pixels above which pictures are predicted in bands; below, bands cost as much time as they save."""
 
 _FEWEST_ROWS = 64  # of very wide pictures: the halo is computed for nothing
 

@@ -6,16 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
+from enhance.frames.depth import Values, code_values, from_code_values, row_bands
 from enhance.images import BELIEVED, Consistency, Pixels, Trust
 
-Values = npt.NDArray[np.float32]
 Change = Callable[[slice], Values]
 """Rows -> what is added to them, [h, W, 3] or [h, W], in 8-bit code values."""
-
-_BAND_PIXELS = 1 << 18
-
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """BT.601, as JPEG has it (JFIF 1.02)."""
@@ -83,19 +79,6 @@ def reconstruct(
     return Reconstruction(out, np.concatenate(weights) if weights else None)
 
 
-def to_dtype(pixels: Pixels, dtype: npt.DTypeLike) -> Pixels:
-    """Pixels in another depth, white to white, rounded and clipped; themselves where they have it already.
-
-    What is not a number becomes black.
-    """
-    if pixels.dtype == dtype:
-        return pixels
-    out = np.empty(pixels.shape, dtype)
-    for rows in bands(*pixels.shape[:2]):
-        out[rows] = from_code_values(code_values(pixels[rows]), out.dtype)
-    return out
-
-
 def _corrected(
     shape: tuple[int, ...], decoded: Change, change: Change, consistency: Consistency | None, trust: Trust
 ) -> Iterable[tuple[slice, Values] | tuple[slice, Values, Values]]:
@@ -107,7 +90,7 @@ def _corrected(
 
     if consistency is not None:
         return [(slice(0, shape[0]), consistency.project(strip(slice(0, shape[0]))))]
-    return ((rows, strip(rows)) for rows in bands(shape[0], shape[1]))
+    return ((rows, strip(rows)) for rows in row_bands(shape[0], shape[1]))
 
 
 def weigh(change: Values, trust: Trust) -> Values:
@@ -119,33 +102,3 @@ def weigh(change: Values, trust: Trust) -> Values:
         return np.repeat(luma * np.float32(trust.luma), 3, axis=2)
     weighed: Values = np.float32(trust.luma) * luma + np.float32(trust.chroma) * (change - luma)
     return weighed
-
-
-def bands(height: int, width: int, multiple: int = 1) -> Iterator[slice]:
-    """Rows of an image in bands of about a quarter of a megapixel, their heights multiples of a number."""
-    step = max(1, _BAND_PIXELS // (width * multiple)) * multiple
-    return (slice(top, min(top + step, height)) for top in range(0, height, step))
-
-
-def code_values(pixels: Pixels) -> Values:
-    """Pixels of any kind as float32 in 8-bit code values, 0 to 255, without rounding."""
-    values: Values = pixels.astype(np.float32)
-    if pixels.dtype != np.uint8:
-        values *= 255 / white_level(pixels.dtype)
-    return values
-
-
-def from_code_values(values: Values, dtype: np.dtype[Any]) -> Pixels:
-    """Inverse of `code_values`, clipped to the range and rounded to the dtype."""
-    white = white_level(dtype)
-    scaled = values * np.float32(white / 255)
-    if dtype.kind == "u":
-        np.rint(scaled, out=scaled)
-    # fmax and fmin take the number where the other is none.
-    np.fmin(np.fmax(scaled, 0, out=scaled), white, out=scaled)
-    return scaled.astype(dtype)
-
-
-def white_level(dtype: np.dtype[Any]) -> float:
-    """The value of white: 255, 65535, or 1 for floating point."""
-    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0

@@ -14,7 +14,7 @@ from torch import Tensor
 from enhance.diffusion.noise import BLOCK, NoiseField
 from enhance.diffusion.sampler import sample_ddim, sample_ddpm, start_from_gaussian, start_from_mmse
 from enhance.diffusion.schedule import timesteps
-from enhance.inference.reconstruction import bands
+from enhance.frames.depth import row_bands
 from enhance.inference.tiled_denoiser import TiledDenoiser
 from enhance.inference.tiling import Box
 from enhance.knobs import Sampling
@@ -78,6 +78,8 @@ def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseFiel
     first = denoise(None, 1.0).clamp_(-threshold, threshold) if sampling.needs_mmse else None
     if sampling.is_mean:
         return Residual(first, None, 0.0)
+    if sampling.evaluations == 1 and denoise.knows_position:
+        return Residual(None, denoise(None, 1.0, sampling.perception).clamp_(-threshold, threshold), 1.0)
     if sampling.evaluations == 1:
         # Looked at once, so the state is made window by window: no second array of the picture's size.
         def scaled_noise(window: Box) -> Tensor:
@@ -112,14 +114,14 @@ def _keep(first: Tensor) -> tuple[Tensor, float]:
     lowest, highest = first.aminmax()
     step = max(float(highest), -float(lowest), torch.finfo(first.dtype).tiny) / 127
     kept = torch.empty(first.shape, dtype=torch.int8)
-    for rows in bands(first.shape[1], first.shape[2]):
+    for rows in row_bands(first.shape[1], first.shape[2]):
         kept[:, rows] = first[:, rows].float().div_(step).round_().to(torch.int8)
     return kept, step
 
 
 def _start(denoise: TiledDenoiser, first: Tensor | None, sampling: Sampling, noise: NoiseField) -> Tensor:
     state = torch.empty(denoise.shape, dtype=denoise.state_dtype)
-    for rows in bands(state.shape[1], state.shape[2], BLOCK):
+    for rows in row_bands(state.shape[1], state.shape[2], BLOCK):
         drawn = _crop(noise, 0, rows, slice(0, state.shape[2]))
         if sampling.init == "mmse" and first is not None:
             state[:, rows] = start_from_mmse(first[:, rows].float(), drawn, sampling.start)
@@ -129,7 +131,7 @@ def _start(denoise: TiledDenoiser, first: Tensor | None, sampling: Sampling, noi
 
 
 def _fill(out: Tensor, noise: NoiseField, draw: int) -> Tensor:
-    for rows in bands(out.shape[1], out.shape[2], BLOCK):
+    for rows in row_bands(out.shape[1], out.shape[2], BLOCK):
         out[:, rows] = _crop(noise, draw, rows, slice(0, out.shape[2]))
     return out
 

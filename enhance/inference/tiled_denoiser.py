@@ -12,9 +12,11 @@ from torch import Tensor
 from enhance import runtime
 from enhance.codecs.conditioning import mirrored
 from enhance.errors import DeviceError, WeightsError
+from enhance.frames.depth import white_level
 from enhance.images import Pixels
-from enhance.inference.reconstruction import white_level
+from enhance.inference.banded_denoiser import BandedDenoiser
 from enhance.inference.tiling import Box, Tile, TilePlan, crop_padded, padded
+from enhance.models.unet import Denoiser
 
 _BYTES_PER_PIXEL = 640
 
@@ -29,7 +31,7 @@ State = Tensor | Callable[[Box], Tensor] | None
 
 
 class WindowNetwork(Protocol):
-    """What is asked of a network; `enhance.models.unet.Denoiser` is one.
+    """What is asked of a network; `enhance.models.unet.Denoiser` is one, `BandedDenoiser` another.
 
     Its `window_bytes(height, width, dtype)` may say how much memory it needs; 640 bytes a pixel if it does not.
     """
@@ -52,7 +54,7 @@ class TiledDenoiser:
     the CPU; only windows travel to the device.
 
     Args:
-        network: already on `device`.
+        network: already on `device`. A `Denoiser` is asked through `BandedDenoiser`: large windows go in bands of rows.
         pixels: [H, W, 3] or [H, W]; uint8, uint16 or float32 in [0, 1], as in `DecodedImage`.
         conditioning: [F], `Rate.conditioning()`.
         tile: side of the tiles; 0: one piece; "auto": the fewest that fit into `budget` bytes.
@@ -81,6 +83,8 @@ class TiledDenoiser:
         budget: int = 2**30,
         ensemble: int = 1,
     ) -> None:
+        if isinstance(network, Denoiser):
+            network = BandedDenoiser(network)
         self._network, self._pixels = network, pixels
         self._device, self._dtype = device, dtype
         self._mirrors = _MIRRORS[:ensemble]
@@ -103,6 +107,11 @@ class TiledDenoiser:
         self.state_dtype = state_dtype
         self._prediction: Tensor | None = None
         self._repeated = 0
+
+    @property
+    def knows_position(self) -> bool:
+        """Whether the network knows a position between the posterior mean and the best looks."""
+        return bool(getattr(getattr(self._network, "config", None), "position", False))
 
     @property
     def prediction(self) -> Tensor:

@@ -6,7 +6,7 @@
                                                        └ down ─ 256 at 1/16 ─ up ┘
 
 No operation looks at the whole picture (no attention, no normalisation over space), so a tile with a halo of
-`receptive_radius` pixels gives exactly what the whole picture gives. Large ones are predicted in bands (`bands`).
+`receptive_radius` pixels gives exactly what the whole picture gives.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from torch.nn import functional as F
 from enhance.codecs import conditioning as layout
 from enhance.diffusion.schedule import alpha_bar_tensor
 from enhance.errors import WeightsError
-from enhance.inference.bands import LARGE, largest_window, predict_in_bands
 
-# Bytes for a channel of the finest level at one pixel: while a window is worked on, and of what is kept whole between
-# bands. Measured as peak resident memory on 1, 2 and 4 megapixels, and rounded up.
-_BYTES = {torch.float32: (36, 12), torch.bfloat16: (18, 7)}
+# What a description may ask for: far more than any network that is of use has.
+_MOST_LEVELS = 8
+_RANGES = (
+    ("conditioning_size", int, 1 << 16), ("widths", tuple, 1 << 13), ("encoder_blocks", tuple, 64),
+    ("middle_blocks", int, 64), ("decoder_blocks", tuple, 64), ("embedding", int, 1 << 14),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,17 @@ class UNetConfig:
     position: bool = True
 
     def __post_init__(self) -> None:
+        for name, kind, highest in _RANGES:
+            values = getattr(self, name) if kind is tuple else (getattr(self, name),)
+            whole = isinstance(values, tuple) and all(type(value) is int and 0 <= value <= highest for value in values)
+            if not whole or len(values) > _MOST_LEVELS:
+                raise WeightsError(f"{name} of a network must be whole numbers up to {highest}")
+        if (
+            not self.widths
+            or min(self.conditioning_size, self.embedding, *self.widths) < 1
+            or type(self.position) is not bool
+        ):
+            raise WeightsError("a network has no parts of width 0, and a position or not")
         if not len(self.encoder_blocks) == len(self.decoder_blocks) == len(self.widths) - 1:
             raise WeightsError("a network needs block counts for every level but the coarsest")
 
@@ -225,19 +238,6 @@ class Denoiser(nn.Module):
         """Image sides must be multiples of this."""
         return self.config.stride
 
-    def window_bytes(self, height: int, width: int, dtype: torch.dtype) -> int:
-        """Peak memory of a prediction without gradients, arguments and result included.
-
-        Args:
-            height, width: in pixels, multiples of `stride`.
-            dtype: arithmetic of the network, float32 or bfloat16.
-        """
-        channels = self.config.widths[0] / 4  # per pixel, at the finest level
-        worked_on, kept = _BYTES[dtype]
-        if height * width <= LARGE:
-            return int(channels * worked_on * height * width)
-        return int(channels * (worked_on * largest_window(self.network, height, width) + kept * height * width))
-
     @property
     def receptive_radius(self) -> int:
         """Halo in pixels with which a tile's core equals the whole image's prediction."""
@@ -274,13 +274,15 @@ class Denoiser(nn.Module):
         Raises:
             WeightsError: there is a position, and the network knows none.
         """
-        alpha_bar = alpha_bar_tensor(t)[:, None, None, None].to(r_t.dtype)
-        signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
-        if base.shape[2] * base.shape[3] > LARGE and not torch.is_grad_enabled():
-            prediction = predict_in_bands(self.network, r_t, base, t, conditioning, position, signal=signal)
-            return prediction.to(r_t.dtype).mul_(noise).addcmul_(signal, r_t)
+        signal, noise = scales(t, r_t.dtype)
         scaled = signal * r_t
         return scaled + noise * self.network(scaled, base, t, conditioning, position).to(r_t.dtype)
+
+
+def scales(t: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """√ᾱ_t and √(1-ᾱ_t), the factors on r_t and on the raw network's answer: [B] -> [B, 1, 1, 1] each."""
+    alpha_bar = alpha_bar_tensor(t)[:, None, None, None].to(dtype)
+    return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
 
 
 _TIME_FREQUENCIES = 16

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from enhance.errors import OutputError
+from enhance.file_lock import free_lock, lock
 
+_TEMPORARY = re.compile(r"\.enhance-[0-9a-f]{16}\.tmp")
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free space, or write elsewhere"),
     errno.EDQUOT: ("the disk quota is used up", "free space, or write elsewhere"),
@@ -49,8 +52,7 @@ def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Ite
         with as_output_error(path):
             if target.is_dir():
                 raise OSError(errno.EISDIR, "")
-            # os.open and not tempfile, whose 0600 would not be the permissions that the umask asks for.
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            descriptor = _open_locked(temporary)
         with buffered(descriptor) as file:
             yield file
             with as_output_error(path):
@@ -64,6 +66,27 @@ def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Ite
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _open_locked(path: Path) -> int:
+    """A new file that `remove_abandoned` leaves alone as long as this process lives."""
+    while True:
+        # os.open and not tempfile, whose 0600 would not be the permissions that the umask asks for.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        lock(descriptor)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # somebody took it for abandoned before it was locked
+
+
+def remove_abandoned(folder: str | os.PathLike[str]) -> None:
+    """Removes what `atomic_file` has left in a folder where the process was killed; never what another one writes."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError), free_lock(Path(entry.path)) as is_free:
+                    if is_free:
+                        os.unlink(entry.path)
 
 
 @contextlib.contextmanager

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from enhance.errors import EnhanceError, OutputError, UsageError
+from enhance.frames.depth import to_dtype
 from enhance.images import EnhancedImage, Metadata, Pixels
-from enhance.inference.reconstruction import to_dtype
 from enhance.metadata.carry_over import carry_over, orient
 from enhance.metadata.exif import PREFIX
 from enhance.output.high_depth import encode_png16, encode_tiff

@@ -62,8 +62,9 @@ class Muon(torch.optim.Optimizer):
         averages = [self.state[parameter]["momentum"] for parameter in parameters]
         torch._foreach_lerp_(averages, gradients, 1 - group["momentum"])
         updates = torch._foreach_lerp(gradients, averages, group["momentum"])
-        torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_add_(parameters, _steps(updates), alpha=-group["lr"])
+        weights: list[Tensor] = [*parameters]
+        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(weights, _steps(updates), alpha=-group["lr"])
 
 
 def _steps(updates: Sequence[Tensor]) -> list[Tensor]:

@@ -53,14 +53,11 @@ def dark(photo: Uint8, rng: Rng) -> Uint8:
 
 def film_grain(photo: Uint8, rng: Rng) -> Uint8:
     """Grain of one or more pixels' width, strongest in the middle tones, the same in all channels or nearly so."""
-    size = rng.uniform(1, 2.5)
-    height, width = (round(length / size) for length in photo.shape[:2])
-    grain = rng.standard_normal((height, width), np.float32)
-    if size > 1.2:
-        enlarged = Image.fromarray(grain).resize(photo.shape[1::-1], Image.Resampling.BICUBIC)
-        grain = np.asarray(enlarged)
-    else:
-        grain = np.resize(grain, photo.shape[:2])
+    height, width = photo.shape[:2]
+    size = 1.0 if rng.random() < 0.3 else rng.uniform(1.2, 2.5)
+    grain = rng.standard_normal((round(height / size), round(width / size)), np.float32)
+    if size > 1:
+        grain = np.asarray(Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC))
     tone = np.arange(256, dtype=np.float32) / 255
     strength = (np.float32(2 * 8 ** rng.random()) * (0.3 + 2.8 * tone * (1 - tone))).astype(np.float32)
     noise = grain[..., None] * strength[photo]

@@ -29,7 +29,7 @@ from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DecodeError, UsageError
-from enhance.inference.reconstruction import code_values, to_dtype
+from enhance.frames.depth import code_values, to_dtype
 from enhance.training.calibration import PERCENTILE
 from enhance.training.crops import centre, load_image, to_tensor
 from enhance.training.degradation import Uint8

@@ -17,6 +17,7 @@ import numpy as np
 
 from enhance.codecs.vvc.rate import MAX_QP, VvcRate
 from enhance.frames.colour import add_rgb_change, yuv_to_rgb
+from enhance.frames.depth import shift_depth
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.images import DecodedImage, EnhancedImage
 
@@ -76,28 +77,6 @@ class FrameFilter:
         working = replace(self.frame, depth=max(self.frame.depth, self.output.depth))
         planes = shift_depth(planes, self.frame, working.depth)
         return shift_depth(add_rgb_change(planes, change, working, self.space), working, self.output.depth)
-
-
-def shift_depth(planes: Planes, frame: FrameFormat, depth: int) -> Planes:
-    """The same frame with another depth, as VTM's decoder writes it: multiplied or divided by a power of two.
-
-    Args:
-        planes: as `frame` says.
-        frame: their layout.
-        depth: bits per sample to make, 8 to 16.
-
-    Returns:
-        the planes themselves where the depth is the same; otherwise new ones, rounded half up and clipped.
-    """
-    shift = depth - frame.depth
-    dtype = replace(frame, depth=depth).dtype
-    if shift == 0:
-        return planes
-    if shift > 0:
-        return tuple(plane.astype(dtype) << shift for plane in planes)
-    half = 1 << (-shift - 1)
-    white = 2**depth - 1
-    return tuple(np.minimum((plane.astype(np.uint32) + half) >> -shift, white).astype(dtype) for plane in planes)
 
 
 def constant_rates(qp: float, offsets: Iterable[float] = ()) -> Iterator[VvcRate]:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from enhance.codecs.reading import read_stdin
 from enhance.codecs.vvc.followed_log import FollowedLog, rated_by_log
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
 from enhance.frames.raw import RawReader
 from enhance.frames.y4m import MAGIC, Y4MHeader, read_y4m
-from enhance.images import DEFAULT_MAX_PIXELS
+from enhance.limits import DEFAULT_LIMITS, DEFAULT_MAX_PIXELS, Limits
 from enhance.video.filter import RatedFrame, rated
 
 STDIN = "-"
@@ -110,14 +111,14 @@ def open_bitstream(
     decoder: str | None = None,
     vtm: str | os.PathLike[str] | None = None,
     colour: Colour | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Video]:
     """Opens a VVC stream, which an external decoder decodes meanwhile.
 
     Args:
         name: of the file; - for stdin, which is read to its end first.
         rates: in place of those that the stream says.
-        decoder, vtm, max_pixels: as in `open_vvc`.
+        decoder, vtm, limits: as in `open_vvc`.
         colour: in place of what the stream says.
 
     Raises:
@@ -128,14 +129,17 @@ def open_bitstream(
 
     source, colour = name_of(name), colour or Colour()
     with ExitStack() as stack:
-        content = stack.enter_context(_open(name)).read() if name == STDIN else Path(name)
+        content: bytes | Path = Path(name)
+        if name == STDIN:
+            _refuse_terminal()
+            content = read_stdin(limits)
         stream = stack.enter_context(
             open_vvc(
                 content,
                 source_name=source,
                 decoder=decoder,
                 vtm=vtm,
-                max_pixels=max_pixels,
+                limits=limits,
                 matrix=colour.matrix,
                 full_range=colour.full_range,
                 chroma_location=colour.chroma_location,
@@ -152,10 +156,15 @@ def name_of(name: str) -> str:
     return "<stdin>" if name == STDIN else name
 
 
+def _refuse_terminal() -> None:
+    if sys.stdin is not None and sys.stdin.isatty():
+        raise UsageError("stdin is a terminal", hint="pipe frames into it, or name a file")
+
+
 @contextmanager
 def _open(name: str) -> Iterator[BinaryIO]:
-    if name == STDIN and sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError("stdin is a terminal", hint="pipe frames into it, or name a file")
+    if name == STDIN:
+        _refuse_terminal()
     try:
         stream = open(0, "rb", closefd=False) if name == STDIN else open(name, "rb")  # noqa: SIM115
     except (OSError, ValueError) as error:  # ValueError: a null character in the path

@@ -19,6 +19,7 @@ from benchmarks.results import Case
 from benchmarks.setup import Setup, tell
 from benchmarks.timing import run_program
 from enhance.errors import EnhanceError
+from enhance.inference.banded_denoiser import BandedDenoiser
 from enhance.inference.tiling import TilePlan
 from enhance.models.unet import Denoiser
 from enhance.runtime import select_dtype
@@ -106,7 +107,7 @@ def _computed_pixels(job: Job, network: Denoiser) -> int:
         dtype = select_dtype(job.dtype)
 
         def affordable(high: int, wide: int) -> bool:
-            return network.window_bytes(high, wide, dtype) <= _AUTO_BUDGET
+            return BandedDenoiser(network).window_bytes(high, wide, dtype) <= _AUTO_BUDGET
 
         tiles = TilePlan.within(height, width, affordable, **around)
     else:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from enhance.batch.pipeline import SmallPictures, run_batch
 from enhance.batch.plan import Job, Plan, plan_batch
@@ -113,7 +114,7 @@ def test_an_input_is_never_an_output(photo_folder: Path, tmp_path: Path, link: C
 def test_outputs_that_exist_are_refused_skipped_or_replaced(photo_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "a.png").touch()
+    Image.new("L", (3, 3)).save(out / "a.png")
     with pytest.raises(UsageError, match="exists already"):
         plan(photo_folder, out)
     resumed = plan(photo_folder, out, existing="skip")

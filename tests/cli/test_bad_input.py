@@ -134,14 +134,14 @@ def test_an_unreadable_file(batch: Batch, jpeg_bytes: JpegFactory, monkeypatch: 
     bad = batch.add("bad.jpg", jpeg_bytes())
     bad.chmod(0)
     if os.access(bad, os.R_OK):  # nothing is unreadable to root
-        read = Path.read_bytes
+        system_open = os.open
 
-        def refuse(path: Path) -> bytes:
-            if path == bad:
+        def refuse(path: str | os.PathLike[str], *arguments: Any, **options: Any) -> int:
+            if Path(path) == bad:
                 raise PermissionError(errno.EACCES, "Permission denied", str(path))
-            return read(path)
+            return system_open(path, *arguments, **options)
 
-        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(os, "open", refuse)
     status, lines = batch.run()
     assert status == 1
     assert len(lines) == 1 and "bad.jpg: no permission to read it" in lines[0]

@@ -16,6 +16,7 @@ from enhance.cli.main import main
 from enhance.evaluation.metrics.lpips import LPIPS
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import UNetConfig
+from enhance.training.sources import Shares
 
 TINY = UNetConfig(widths=(4, 4, 4, 4), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1), middle_blocks=1, embedding=8)
 
@@ -48,6 +49,7 @@ def test_train_resume_and_fine_tune(photos: Path, tmp_path: Path, capsys: pytest
     assert main(["train", *common, "-o", str(run), "--steps", "3", "--val", str(photos)]) == 0
     first = load_checkpoint(run / "model.safetensors")
     assert first.training["step"] == 3 and first.training["images"] == 2
+    assert first.training["graphics"] == 0 and first.training["shares"]["drawings"] > 0.1
     assert (run / "curve.csv").read_text().count("\n") == 2
     assert main(["train", *common, "-o", str(run), "--steps", "5"]) == 2, "a run is not overwritten by mistake"
     assert main(["train", *common, "-o", str(run), "--steps", "5", "--resume"]) == 0
@@ -100,9 +102,22 @@ def test_calibrate_prints_the_tables(photos: Path, tmp_path: Path, capsys: pytes
     assert not run.exists()
 
 
+def test_graphics_may_be_given_and_drawings_left_out(photos: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = ["--graphics", str(photos), str(photos), "--graphics-share", "0.5", "--drawings", "0", "--neutral", "0.2"]
+    common = ["--crop", "32", "--batch", "2", "--workers", "0", "--device", "cpu", "--steps", "1"]
+    assert main(["train", str(photos), "-o", str(run), *common, *options]) == 0
+    training = load_checkpoint(run / "model.safetensors").training
+    assert training["graphics"] == 4
+    assert training["shares"] == {"graphics": 0.5, "drawings": 0.0, "neutral": 0.2, "varied": Shares().varied}
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
+        (["--drawings", "1.2"], 2),
+        (["--codec", "vvc", "--graphics", "."], 2),
+        (["--drawings", "0.6", "--graphics-share", "0.6"], 2),
         (["--crop", "40"], 2),
         (["--looks-share", "0.1"], 2),
         (["--posterior-share", "1.5"], 2),

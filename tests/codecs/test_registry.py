@@ -84,10 +84,10 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     path.chmod(0)
     if os.access(path, os.R_OK):  # an administrator may read everything
 
-        def refuse(self: Path) -> bytes:
-            raise PermissionError(13, "Permission denied", str(self))
+        def refuse(opened: Path, *_: object) -> int:
+            raise PermissionError(13, "Permission denied", str(opened))
 
-        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(DecodeError, match="permission") as caught:
         registry.decode(path)
     assert_clear(caught.value, str(path))
@@ -192,7 +192,7 @@ def test_nothing_but_our_own_errors_leaves_a_decoder(monkeypatch: pytest.MonkeyP
         def sniff(self, head: bytes) -> bool:
             return head.startswith(b"CLUMSY")
 
-        def decode(self, data: bytes, *, source: str, max_pixels: int = 0) -> DecodedImage:
+        def decode(self, data: bytes, *, source: str, limits: object = None) -> DecodedImage:
             raise accident
 
     monkeypatch.setattr(registry, "all_decoders", lambda: (Clumsy(),))

@@ -6,12 +6,16 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enhance.inference import banded_denoiser
+from enhance.inference.banded_denoiser import BandedDenoiser
 from enhance.inference.bands import bands, predict_in_bands
+from enhance.inference.tiled_denoiser import TiledDenoiser
 from enhance.models.unet import UNetConfig
 from tests.models.test_unet import TINY, inputs, random_denoiser
 
@@ -65,25 +69,38 @@ def test_a_halo_that_is_a_row_too_small_would_show(monkeypatch: pytest.MonkeyPat
     assert not torch.allclose(banded, whole, atol=1e-3 * float(whole.abs().max()))
 
 
-def test_large_pictures_take_bands_where_no_gradient_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_windows_take_bands_and_small_ones_are_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
     def predict(*arguments: Any, **options: Any) -> torch.Tensor:
         calls.append(arguments[2].shape)
         return predict_in_bands(*arguments, **options, band=48 * 20)
 
-    monkeypatch.setattr("enhance.models.unet.predict_in_bands", predict)
-    monkeypatch.setattr("enhance.models.unet.LARGE", 48 * 64)
+    monkeypatch.setattr(banded_denoiser, "predict_in_bands", predict)
+    monkeypatch.setattr(banded_denoiser, "LARGE", 48 * 64)
     denoiser = random_denoiser()
+    banded = BandedDenoiser(denoiser)
     for height in (64, 80):
         r_t, base, conditioning = inputs(height=height)
-        t = torch.tensor([0.4])
-        with_gradient = denoiser(r_t, base, t, conditioning)
-        assert with_gradient.requires_grad
+        t, position = torch.tensor([0.4]), torch.tensor([0.3])
         with torch.no_grad():
-            without = denoiser(r_t, base, t, conditioning)
-        assert torch.allclose(without, with_gradient, atol=1e-4)
+            whole = denoiser(r_t, base, t, conditioning, position)
+            assert torch.allclose(banded(r_t, base, t, conditioning, position), whole, atol=1e-4)
     assert calls == [(1, 3, 80, 48)]
+
+
+def test_a_picture_is_predicted_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def predict(*arguments: Any, **options: Any) -> torch.Tensor:
+        calls.append(arguments[2].shape)
+        return predict_in_bands(*arguments, **options)
+
+    monkeypatch.setattr(banded_denoiser, "predict_in_bands", predict)
+    monkeypatch.setattr(banded_denoiser, "LARGE", 0)
+    pixels = np.zeros((60, 48, 3), np.uint8)
+    TiledDenoiser(random_denoiser().requires_grad_(False), pixels, np.zeros(128), device=torch.device("cpu"))(None, 1.0)
+    assert calls == [(1, 3, 64, 48)]
 
 
 # Run on its own: peak memory never goes down again. Argument: how to predict.
@@ -91,15 +108,16 @@ MEASURE = """
 import sys
 import torch
 from enhance.models import unet
-from enhance.inference import bands
+from enhance.inference import banded_denoiser, bands
 torch.set_num_threads(1)
 def peak():
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 config = unet.UNetConfig(widths=(64, 32, 32), encoder_blocks=(1, 1), decoder_blocks=(1, 1), middle_blocks=1)
 denoiser = unet.Denoiser(config).eval().to(memory_format=torch.channels_last)
+denoiser = banded_denoiser.BandedDenoiser(denoiser)
 bands._FEWEST_ROWS = 16
 bands.predict_in_bands.__kwdefaults__["band"] = 2**17
-unet.LARGE = 0 if sys.argv[1] == "bands" else 2**30
+banded_denoiser.LARGE = 0 if sys.argv[1] == "bands" else 2**30
 base = torch.full((1, 3, 1024, 1024), 0.5)
 t, conditioning = torch.ones(1), torch.zeros(1, 128)
 with torch.inference_mode():
@@ -110,10 +128,12 @@ print(peak() - before)
 """
 
 
+def peak_memory(how: str) -> int:
+    """The least of three processes: what else a process happens to load only ever adds to it."""
+    command = [sys.executable, "-c", MEASURE, how]
+    return min(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(3))
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
 def test_bands_need_less_memory() -> None:
-    banded, whole = (
-        int(subprocess.run([sys.executable, "-c", MEASURE, how], check=True, capture_output=True, text=True).stdout)
-        for how in ("bands", "whole")
-    )
-    assert 0 < banded < 0.6 * whole
+    assert 0 < peak_memory("bands") < 0.6 * peak_memory("whole")

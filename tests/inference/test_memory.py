@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from enhance.enhancer import _CEILING, _SMALLEST_BUDGET
+from enhance.inference.banded_denoiser import BandedDenoiser
 from enhance.inference.residual import state_bytes, state_dtype
 from enhance.inference.tiling import MIN_TILE, padded
 from enhance.knobs import Knobs
@@ -80,11 +81,11 @@ def test_only_the_size_of_the_picture_decides_its_arithmetic() -> None:
 
 
 def test_the_smallest_window_of_the_shipped_kind_of_network_is_affordable() -> None:
-    denoiser = Denoiser(UNetConfig())
+    denoiser = BandedDenoiser(Denoiser(UNetConfig()))
     side = MIN_TILE + 2 * padded(denoiser.receptive_radius, denoiser.stride)
     assert denoiser.window_bytes(side, side, torch.float32) < 2.25 * _SMALLEST_BUDGET
 
 
 def test_a_photo_of_twelve_megapixels_is_one_piece_in_bfloat16() -> None:
     available = _CEILING - state_bytes(3000, 4000, Knobs().resolve())
-    assert Denoiser(UNetConfig()).window_bytes(3008, 4000, torch.bfloat16) < available
+    assert BandedDenoiser(Denoiser(UNetConfig())).window_bytes(3008, 4000, torch.bfloat16) < available

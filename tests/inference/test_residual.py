@@ -85,7 +85,7 @@ def test_it_is_the_samplers_result_with_the_pictures_noise(
 ) -> None:
     if large:
         monkeypatch.setattr(residual, "LARGE", 1)
-    monkeypatch.setattr("enhance.inference.reconstruction._BAND_PIXELS", 3000)  # several bands
+    monkeypatch.setattr("enhance.frames.depth._BAND_PIXELS", 3000)  # several bands
     found = sample(sampling).rows(slice(10, 70), 70)
     mmse, sampled = (array[:, 10:70, :70].permute(1, 2, 0) for array in expected_sample(sampling))
     p = sampling.sample_share

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import resource
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from enhance.codecs.conditioning import PARTS
@@ -97,3 +104,106 @@ def test_a_network_of_another_shape_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(UNetConfig, "from_dict", lambda _: UNetConfig())
     with pytest.raises(WeightsError, match="does not fit"):
         load_checkpoint(path)
+
+
+def forged(path: Path, description: object, tensors: dict[str, torch.Tensor] | None = None) -> Path:
+    text = description if isinstance(description, str) else json.dumps(description)
+    save_file(tensors or {"a": torch.zeros(1)}, path, metadata={"format": "enhance-1", "enhance": text})
+    return path
+
+
+def good_description(tmp_path: Path) -> dict[str, Any]:
+    path = tmp_path / "good.safetensors"
+    save_checkpoint(make_checkpoint(), path)
+    return read_description(path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(data=st.data())
+def test_no_description_does_more_than_be_refused(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Any part of a good description replaced by anything else."""
+    folder = tmp_path_factory.mktemp("forged")
+    description = good_description(folder)
+    place: Any = description
+    for _ in range(data.draw(st.integers(0, 3))):
+        keys = list(place) if isinstance(place, dict) else list(range(len(place))) if isinstance(place, list) else []
+        inner = [key for key in keys if isinstance(place[key], (dict, list)) and place[key]]
+        if not inner:
+            break
+        place = place[data.draw(st.sampled_from(inner))]
+    key = data.draw(st.sampled_from(list(place) if isinstance(place, dict) else list(range(len(place)))))
+    place[key] = data.draw(JSON)
+    tensors = dict(make_checkpoint().denoiser.state_dict())
+    with suppress(WeightsError):
+        load_checkpoint(forged(folder / "forged.safetensors", description, tensors))
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"network": ' * 50_000, "[]", "null", "1", '"network"', '{"network": [1]}', "{}", "\0"]
+)
+def test_descriptions_that_are_none(tmp_path: Path, text: str) -> None:
+    with pytest.raises(WeightsError, match=r"forged\.safetensors"):
+        load_checkpoint(forged(tmp_path / "forged.safetensors", text))
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("middle_blocks", 1_000_000), ("middle_blocks", -1), ("middle_blocks", "2"), ("widths", [8192] * 4),
+        ("widths", [2**40] * 4), ("embedding", 10**9), ("encoder_blocks", [64] * 3), ("conditioning_size", True),
+        ("encoder_blocks", [[1], 1, 1]), ("widths", []), ("position", 1),
+    ],
+)  # fmt: skip
+def test_a_network_that_the_file_does_not_hold_takes_no_memory(tmp_path: Path, part: str, value: object) -> None:
+    description = good_description(tmp_path)
+    description["network"][part] = value
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(WeightsError, match=r"forged\.safetensors"):
+        load_checkpoint(forged(tmp_path / "forged.safetensors", description))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("sampling", {"start": "soon"}), ("sampling", {"modes": {}}), ("sampling", {"modes": [1]}), ("codec", 7),
+        ("sampling", {"modes": {"balanced": {"steps": 10**9, "perception": 0}, "perceptual": {}}}), ("training", []),
+        ("threshold", {"levels": [1], "values": [float("nan")]}), ("residual_scale", [1, 2]), ("conditioning", [1]),
+        ("trust", {"full": 1}),
+    ],
+)  # fmt: skip
+def test_settings_of_the_wrong_kind(tmp_path: Path, part: str, value: object) -> None:
+    description = {**good_description(tmp_path), part: value}
+    tensors = dict(make_checkpoint().denoiser.state_dict())
+    with pytest.raises(WeightsError, match=r"forged\.safetensors"):
+        load_checkpoint(forged(tmp_path / "forged.safetensors", description, tensors))
+
+
+def test_weights_that_are_not_finite(tmp_path: Path) -> None:
+    tensors = dict(make_checkpoint().denoiser.state_dict())
+    tensors["network.first.bias"] = torch.full((4,), torch.nan)
+    with pytest.raises(WeightsError, match="not finite"):
+        load_checkpoint(forged(tmp_path / "forged.safetensors", good_description(tmp_path), tensors))
+
+
+def test_a_header_that_claims_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "header.safetensors"
+    path.write_bytes((1 << 40).to_bytes(8, "little") + b"{}")
+    with pytest.raises(WeightsError, match="more than any checkpoint has"):
+        load_checkpoint(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_pipes_and_devices_are_no_checkpoints(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    for path in (tmp_path / "pipe.safetensors", Path("/dev/zero"), tmp_path):
+        with pytest.raises(WeightsError):
+            load_checkpoint(path)

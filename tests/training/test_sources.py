@@ -11,6 +11,7 @@ from skimage import data
 from enhance.training.sources import Kind, Shares, Source
 
 PHOTOS = [np.asarray(data.astronaut()), np.asarray(data.chelsea())]
+FROM_FILES: tuple[Kind, ...] = ("photo", "graphic")
 ONLY_PHOTOS = Shares(graphics=0, drawings=0, neutral=0, varied=0)
 
 
@@ -31,9 +32,7 @@ def test_photos_come_by_their_area_and_graphics_do_not() -> None:
     rng = np.random.default_rng(0)
     pictures = [flat(10, 64, 64), flat(200, 64, 192)]
     source = Source(pictures, [np.array(picture) for picture in pictures], ONLY_PHOTOS)
-    large = {
-        kind: np.mean([source.square(rng, kind, 32).mean() > 100 for _ in range(1500)]) for kind in ("photo", "graphic")
-    }
+    large = {kind: np.mean([source.square(rng, kind, 32).mean() > 100 for _ in range(1500)]) for kind in FROM_FILES}
     assert large["photo"] == pytest.approx(0.75, abs=0.05)
     assert large["graphic"] == pytest.approx(0.5, abs=0.05)
 
@@ -66,12 +65,8 @@ def test_blank_parts_of_graphics_are_seldom_taken() -> None:
     page = flat(255, 256, 256)
     page[:80, :80] = np.random.default_rng(0).integers(0, 256, (80, 80, 3))
     rng = np.random.default_rng(0)
-    blank = {}
-    for kind, source in (
-        ("photo", Source([page], shares=ONLY_PHOTOS)),
-        ("graphic", Source(PHOTOS, [page], ONLY_PHOTOS)),
-    ):
-        blank[kind] = np.mean([source.square(rng, kind, 64).std() < 3 for _ in range(300)])  # type: ignore[arg-type]
+    source = Source([page], [page], ONLY_PHOTOS)
+    blank = {kind: np.mean([source.square(rng, kind, 64).std() < 3 for _ in range(300)]) for kind in FROM_FILES}
     assert blank["graphic"] < 0.6 * blank["photo"]
 
 

@@ -19,7 +19,7 @@ from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes,
 from enhance.images import DecodedImage, EnhancedImage
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint
-from enhance.video.filter import FrameFilter, constant_rates, rated, shift_depth
+from enhance.video.filter import FrameFilter, constant_rates, rated
 
 SPACE = ColorSpace()
 PHOTO = data.astronaut()[:200, 150:350] / 255
@@ -157,11 +157,6 @@ def test_a_deeper_output_is_rounded_once() -> None:
     planes = (np.full((8, 8), 100, np.uint8),)
     result = FrameFilter(a_little_brighter, frame, SPACE, depth=10).apply(planes, VvcRate(37))
     assert (result[0] == 401).all()
-
-
-def test_white_does_not_wrap_around() -> None:
-    frame = FrameFormat(1, 1, "4:0:0", 16)
-    assert shift_depth((np.array([[65535]], np.uint16),), frame, 8)[0].tolist() == [[255]]
 
 
 def test_nothing_runs_ahead() -> None:

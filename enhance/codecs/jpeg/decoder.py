@@ -4,47 +4,64 @@ from __future__ import annotations
 
 import io
 import logging
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, JpegImagePlugin
 
 from enhance.codecs.jpeg.consistency import jpeg_consistency
-from enhance.codecs.jpeg.markers import APP0, APP14, Frame, JpegMarkers, read_markers
-from enhance.codecs.jpeg.metadata import read_metadata
-from enhance.codecs.jpeg.rate import JpegRate, Space
+from enhance.codecs.jpeg.damage import SALVAGE, find_damage, salvage, with_end
+from enhance.codecs.jpeg.header import JpegHeader, read_header
+from enhance.codecs.jpeg.markers import JpegMarkers, without_metadata
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
-from enhance.images import DEFAULT_MAX_PIXELS, DecodedImage
+from enhance.images import Consistency, DecodedImage, InspectedImage
+from enhance.limits import DEFAULT_LIMITS, Limits
 
 logger = logging.getLogger(__name__)
 
-_MAX_SIDE = 65500  # libjpeg's JPEG_MAX_DIMENSION
 _FRESH_COPY = "get a fresh copy of the file"
-_SUBSAMPLING: dict[tuple[float, float], str] = {
-    (1, 1): "4:4:4", (2, 1): "4:2:2", (1, 2): "4:4:0", (2, 2): "4:2:0", (4, 1): "4:1:1",
-    (4, 2): "4:1:0", (1, 4): "4:4:1",
-}  # fmt: skip
-_SPACES: dict[str, Space] = {"gray": "gray", "YCbCr": "ycbcr", "YCCK": "ycbcr"}
 
 
 @dataclass(frozen=True)
 class JpegDecoder:
-    """Decodes 8-bit DCT JPEGs: baseline to progressive, Huffman or arithmetic, gray, YCbCr, RGB, CMYK, YCCK."""
+    """Decodes 8-bit DCT JPEGs: baseline to progressive, Huffman or arithmetic, gray, YCbCr, RGB, CMYK, YCCK.
+
+    Attributes:
+        strict: files are refused for which libjpeg has warnings, which are notes otherwise.
+        salvage: of a file that is cut, the rows that are there are decoded; otherwise it is refused.
+    """
 
     name: str = "jpeg"
     extensions: tuple[str, ...] = (".jpg", ".jpeg", ".jpe", ".jfif")
+    strict: bool = False
+    salvage: bool = False
 
     def sniff(self, head: bytes) -> bool:
         return head.startswith(b"\xff\xd8") and not head.startswith(b"\xff\xd8\xff\xf7")  # the latter is JPEG-LS
 
-    def decode(self, data: bytes, *, source: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> DecodedImage:
+    def inspect(self, data: bytes, *, source: str, limits: Limits = DEFAULT_LIMITS) -> InspectedImage:
+        """What `decode` would find, without any pixel. Arguments and errors as there."""
+        header = read_header(data, source=source, limits=limits)
+        if not self.salvage:
+            with_end(data, header.markers, source=source)
+        damage = find_damage(data, header.markers, source=source, strict=self.strict, must_read=not self.salvage)
+        frame, color_space = header.markers.frame, header.details["color_space"]
+        notes = damage + header.notes
+        if len(frame.components) == 4:
+            notes += (f"{color_space} is converted to sRGB; a CMYK profile is not carried over",)
+        consistency, reason = _consistency(data, header, source)
+        return InspectedImage(
+            frame.width, frame.height, len(frame.components) == 1, header.rate, header.metadata, source,
+            header.details, notes + reason, is_consistent=consistency is not None,
+        )  # fmt: skip
+
+    def decode(self, data: bytes, *, source: str, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
         """Decodes a JPEG file.
 
         Args:
             data: the file; only the first picture in it is read.
             source: the name to use in messages.
-            max_pixels: refuse pictures with more pixels than this.
+            limits: refuse what is beyond them.
 
         Returns:
             uint8 pixels, [H, W, 3] RGB or [H, W] gray, not rotated. Thread-safe.
@@ -53,126 +70,63 @@ class JpegDecoder:
             DecodeError: damaged, truncated, or not as large as its header claims.
             UnsupportedImageError: not 8 bits per sample, lossless, hierarchical, too large, not 1, 3 or 4 components.
         """
-        markers = read_markers(data, source=source)
-        _check_kind(markers.frame, source)
-        _check_size(markers, source, max_pixels)
-        rate, notes = _read_rate(markers, source)
-        metadata, metadata_notes = read_metadata(data, markers, source=source)
-        image = _decode_pixels(data, markers, source)
-        notes += metadata_notes
-        if not markers.complete:
-            notes.append("the end-of-image marker is missing, but the picture could be read to its end")
-        profile_space = (metadata.icc_profile or b"")[16:20]
+        notes: tuple[str, ...] = ()
+        if self.salvage:
+            data, notes = salvage(data, source=source, limits=limits)
+        header = read_header(data, source=source, limits=limits)
+        image = _decode_pixels(with_end(data, header.markers, source=source), header.markers, source)
+        if not notes:
+            notes = find_damage(data, header.markers, source=source, strict=self.strict)
+        notes += header.notes
         if image.mode == "CMYK":
-            image, way = _cmyk_to_rgb(image, metadata.icc_profile if profile_space == b"CMYK" else None, source)
-            notes.append(f"{markers.color_space} converted to sRGB {way}; a CMYK profile is not carried over")
-            metadata = replace(metadata, icc_profile=None)
-        elif profile_space and profile_space != (b"GRAY" if image.mode == "L" else b"RGB "):
-            notes.append("an ICC profile for another colour space than the picture's, dropped")
-            metadata = replace(metadata, icc_profile=None)
-        consistency = None
-        if len(markers.frame.components) < 4:
-            consistency, reason = jpeg_consistency(data, source=source)
-            notes += [reason] if reason else []
+            image, way = _cmyk_to_rgb(image, header.cmyk_profile, source)
+            color_space = header.details["color_space"]
+            notes += (f"{color_space} converted to sRGB {way}; a CMYK profile is not carried over",)
+        consistency, reason = _consistency(data, header, source)
         return DecodedImage(
-            pixels=np.array(image), rate=rate, metadata=metadata, source=source, details=_details(markers),
-            notes=tuple(notes), consistency=consistency,
+            pixels=np.array(image), rate=header.rate, metadata=header.metadata, source=source, details=header.details,
+            notes=notes + reason, consistency=consistency,
         )  # fmt: skip
 
 
-def _check_kind(frame: Frame, source: str) -> None:
-    reason = hint = None
-    if frame.hierarchical:
-        reason, hint = f"a {frame.process} JPEG", "convert the original to a baseline or progressive JPEG"
-    elif frame.lossless:
-        reason, hint = "a lossless JPEG", "there is nothing to repair in it; use it as it is"
-    elif frame.precision != 8:
-        reason, hint = f"a JPEG with {frame.precision} bits per sample", "only 8 bits are supported"
-    elif len(frame.components) not in (1, 3, 4):
-        reason, hint = f"a JPEG with {len(frame.components)} components", "only 1, 3 or 4 components are supported"
-    if reason:
-        raise UnsupportedImageError(reason, source=source, hint=hint)
-
-
-def _check_size(markers: JpegMarkers, source: str, max_pixels: int) -> None:
-    frame = markers.frame
-    size = f"{frame.width}x{frame.height} pixels"
-    if not frame.width or not frame.height:
-        raise DecodeError(f"the header gives a size of {size}", source=source, hint=_FRESH_COPY)
-    # A Huffman-coded block takes at least one bit, so a small file cannot hold a huge picture.
-    if not frame.arithmetic and frame.num_blocks > 8 * markers.scan_bytes:
-        reason = f"truncated: the header claims {size}, the file holds {markers.scan_bytes} bytes of picture data"
-        raise DecodeError(reason, source=source, hint=_FRESH_COPY)
-    if max(frame.width, frame.height) > _MAX_SIDE:
-        raise UnsupportedImageError(
-            f"{size}, libjpeg's limit is {_MAX_SIDE} a side", source=source, hint="split the picture"
-        )
-    if frame.width * frame.height > max_pixels:
-        reason = f"{size}, more than the limit of {max_pixels / 1e6:g} megapixels"
-        raise UnsupportedImageError(reason, source=source, hint="raise --max-megapixels, or max_pixels of decode()")
-
-
-def _read_rate(markers: JpegMarkers, source: str) -> tuple[JpegRate, list[str]]:
-    """The rate from the tables of the first two components, and notes on what that leaves out."""
-    if any(table is None for table in markers.tables):
-        raise DecodeError("a quantisation table is missing", source=source, hint=_FRESH_COPY)
-    luma, *chroma = (np.asarray(table) for table in markers.tables)
-    # libjpeg codes RGB and CMYK with the luma table alone: there is no chroma that its other table could be for.
-    plain = markers.color_space in ("RGB", "CMYK") and all(np.array_equal(table, luma) for table in chroma)
-    space = _SPACES.get(markers.color_space, "rgb")
-    rate = JpegRate.from_tables(
-        luma, chroma[0] if chroma and not plain else None, subsampling=_chroma_sampling(markers.frame), space=space
-    )
-    notes = []
-    if rate.custom:
-        notes.append(f"custom quantisation tables, nearest to IJG quality {rate.quality}")
-    if any(not np.array_equal(table, chroma[0]) for table in chroma[1:2]):
-        notes.append("the second and third component have different quantisation tables; the second's is used")
-    if markers.color_space == "RGB":
-        notes.append("coded as RGB, not as the usual YCbCr: expect less improvement")
-    if rate.quality > 95:
-        notes.append("nearly lossless, there is little to repair")
-    return rate, notes
+def _consistency(data: bytes, header: JpegHeader, source: str) -> tuple[Consistency | None, tuple[str, ...]]:
+    if len(header.markers.frame.components) == 4:
+        return None, ()
+    consistency, reason = jpeg_consistency(data, source=source)
+    return consistency, (reason,) if reason else ()
 
 
 def _decode_pixels(data: bytes, markers: JpegMarkers, source: str) -> Image.Image:
     """The picture through libjpeg, in mode L, RGB or CMYK (0: no ink)."""
     try:
         # Not Image.open: it would warn of bombs and broken EXIF, and take MPO files for another format.
-        image = JpegImagePlugin.JpegImageFile(io.BytesIO(_without_metadata(data, markers)))
+        image = JpegImagePlugin.JpegImageFile(io.BytesIO(without_metadata(data, markers)))
         if image.size != (markers.frame.width, markers.frame.height):
             raise DecodeError("contradicting frame headers", source=source, hint=_FRESH_COPY)
+        # All at once: libjpeg cannot stop within arithmetic-coded data to wait for the next 64 KiB.
+        image.decodermaxblock = max(markers.end, 1)
         image.load()
     except EnhanceError:
         raise
     except MemoryError:
         raise DecodeError(
-            "not enough memory to decode it", source=source, hint="free memory or lower max_pixels"
+            "not enough memory to decode it", source=source, hint="free memory, or lower --max-megapixels"
         ) from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, struct.error, ValueError, ... on damaged files
         logger.debug("%s: Pillow says: %s", source, error)
-        if "truncated" in str(error):
-            raise DecodeError(
-                "truncated: the file ends before the picture does", source=source, hint=_FRESH_COPY
-            ) from error
+        if "truncated" in str(error) or not markers.complete:
+            reason = "truncated: the file ends before the picture does"
+            raise DecodeError(reason, source=source, hint=SALVAGE) from error
         if markers.frame.arithmetic:
             reason = "an arithmetic-coded JPEG, damaged or beyond this build of libjpeg"
             raise UnsupportedImageError(reason, source=source, hint="convert it with `jpegtran`") from error
-        raise DecodeError(f"libjpeg cannot decode it: {error}", source=source, hint=_FRESH_COPY) from error
+        # What else Pillow's own reading of the header stumbles over is for programmers to read.
+        told = f"libjpeg cannot decode it: {error}" if isinstance(error, (OSError, SyntaxError)) else "a damaged header"
+        raise DecodeError(told, source=source, hint=_FRESH_COPY) from error
     if not markers.complete and ImageFile.LOAD_TRUNCATED_IMAGES:
         reason = "truncated, and Pillow was told to fill up truncated pictures"
         raise DecodeError(reason, source=source, hint="leave PIL.ImageFile.LOAD_TRUNCATED_IMAGES at False")
     return image
-
-
-def _without_metadata(data: bytes, markers: JpegMarkers) -> bytes:
-    """The file up to its EOI, with only those application segments that tell libjpeg the colour space."""
-    pieces, kept_to = [], 0
-    for marker, start, _, end in markers.segments:
-        if marker not in (APP0, APP14):
-            pieces.append(data[kept_to:start])
-            kept_to = data.index(b"\xff", end)  # what a wrong length left over; a scan follows, so there is a marker
-    return b"".join((*pieces, data[kept_to : markers.end]))
 
 
 def _cmyk_to_rgb(image: Image.Image, profile: bytes | None, source: str) -> tuple[Image.Image, str]:
@@ -188,37 +142,3 @@ def _cmyk_to_rgb(image: Image.Image, profile: bytes | None, source: str) -> tupl
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
             logger.warning("%s: the CMYK profile cannot be used: %s", source, error)
     return image.convert("RGB"), "by the plain formula"
-
-
-def _subsampling(frame: Frame) -> str:
-    components = frame.components
-    if len(components) == 1:
-        return "4:0:0"
-    luma, *chroma = ((c.horizontal, c.vertical) for c in components)
-    ratio = (luma[0] / chroma[0][0], luma[1] / chroma[0][1])
-    regular = chroma[0] == chroma[1] and all(black == luma for black in chroma[2:])
-    name = _SUBSAMPLING.get(ratio) if regular else None
-    return name or ",".join(f"{h}x{v}" for h, v in (luma, *chroma))
-
-
-def _chroma_sampling(frame: Frame) -> tuple[int, int]:
-    """Luma samples per sample of the second component, whole numbers, horizontally and vertically."""
-    luma, *chroma = frame.components
-    if not chroma:
-        return 1, 1
-    return max(luma.horizontal // chroma[0].horizontal, 1), max(luma.vertical // chroma[0].vertical, 1)
-
-
-def _details(markers: JpegMarkers) -> dict[str, Any]:
-    frame = markers.frame
-    return {
-        "width": frame.width,
-        "height": frame.height,
-        "color_space": markers.color_space,
-        "subsampling": _subsampling(frame),
-        "process": frame.process,
-        "progressive": frame.progressive,
-        "precision": frame.precision,
-        "restart_interval": markers.restart_interval,
-        "scans": markers.num_scans,
-    }

@@ -67,13 +67,16 @@ class TrustMap:
 
     def weights(self, start: int, stop: int) -> Array:
         """Weights [stop - start, columns] of the blocks in rows `start` to `stop`, which may reach beyond the edges."""
-        height = len(self._energy)
-        inside = slice(max(start, 0), min(stop, height))
-        around = slice(max(inside.start - WINDOW // 2, 0), min(inside.stop + WINDOW // 2, height))
+        inside = slice(max(start, 0), min(stop, len(self._energy)))
+        weights = self._fall(self.shares(inside.start, inside.stop))
+        return np.pad(weights, [(inside.start - start, stop - inside.stop), (0, 0)], mode="edge")
+
+    def shares(self, start: int, stop: int) -> Array:
+        """Share of impossible energy around each block of rows `start` to `stop`, [stop - start, columns]."""
+        around = slice(max(start - WINDOW // 2, 0), min(stop + WINDOW // 2, len(self._energy)))
         impossible, energy = (_window_sums(sums[around]) for sums in (self._impossible, self._energy))
-        share = impossible / (energy + _NOTHING * WINDOW**2)
-        asked = share[inside.start - around.start : inside.stop - around.start]
-        return np.pad(self._fall(asked), [(inside.start - start, stop - inside.stop), (0, 0)], mode="edge")
+        share: Array = impossible / (energy + _NOTHING * WINDOW**2)
+        return share[start - around.start : stop - around.start]
 
     def _fall(self, share: Array) -> Array:
         """From 1 at `Trust.full` to 0 at `Trust.none`, linear in the logarithm of the share."""

@@ -11,7 +11,8 @@ from enhance.codecs.vvc.nal import is_vvc
 from enhance.codecs.vvc.stream import PATIENCE, VvcPicture, VvcStream, open_vvc
 from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.format import ChromaLocation, Matrix
-from enhance.images import DEFAULT_MAX_PIXELS, DecodedImage
+from enhance.images import DecodedImage, InspectedImage
+from enhance.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["VvcDecoder", "VvcPicture", "VvcStream", "open_vvc"]
 
@@ -50,9 +51,13 @@ class VvcDecoder:
     def sniff(self, head: bytes) -> bool:
         return is_vvc(head)
 
-    def decode(self, data: bytes, *, source: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> DecodedImage:
+    def inspect(self, data: bytes, *, source: str, limits: Limits = DEFAULT_LIMITS) -> InspectedImage:
+        """What `decode` finds. It decodes the first picture: where blocks have their own QPs, pixels tell the QP."""
+        return InspectedImage.of(self.decode(data, source=source, limits=limits))
+
+    def decode(self, data: bytes, *, source: str, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
         """The first picture: float32 [H, W, 3] RGB or [H, W], clipped to 0 to 1. Errors as in `open_vvc`."""
-        with open_vvc(data, source_name=source, max_pixels=max_pixels, frames=1, **self._options) as stream:
+        with open_vvc(data, source_name=source, limits=limits, frames=1, **self._options) as stream:
             picture = next(iter(stream))
         pixels = yuv_to_rgb(picture.planes, stream.frame, stream.space)
         np.clip(pixels, 0, 1, out=pixels)

@@ -21,6 +21,8 @@ _LINE = re.compile(
     r"\bPOC\s+(?P<poc>-?\d+)\s+(?:LId:\s*(?P<layer>\d+)\s+)?.*?"
     r"\(\s*(?:(?P<nal>[A-Z_]+),\s*)?(?P<slice>[A-Za-z])-SLICE,\s*QP\s*(?P<qp>-?\d+)\s*\)"
 )
+# Decoders print the QP within the first hundred characters. Every POC in a line is tried with all that follows it.
+_LONGEST = 1024
 _RESETTING = ("IDR_W_RADL", "IDR_N_LP")
 _ENTRY_POINTS = (*_RESETTING, "CRA", "GDR")
 _LEADING = ("RADL", "RASL")
@@ -68,7 +70,7 @@ class PictureLog:
 
     def feed(self, line: str) -> None:
         """Takes the next line of the log."""
-        match = _LINE.search(line)
+        match = _LINE.search(line[:_LONGEST])
         if match is None or (match["layer"] or "0") != (self._layer or match["layer"] or "0"):
             return
         self._layer = match["layer"] or "0"

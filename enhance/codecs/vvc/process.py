@@ -21,13 +21,15 @@ from types import TracebackType
 from typing import Any, BinaryIO
 from weakref import WeakSet
 
-from enhance.errors import DecodeError, one_line
+from enhance.codecs.vvc.guardian import guardian
+from enhance.errors import DecodeError, describe_status, one_line
 
 _TICK = 0.05
 """Seconds between two looks at whether the program still runs, where nothing else wakes the caller up."""
 
 _PIECE = 1 << 16
 _LONGEST_LINE = 1 << 16
+_TOLD = 1000  # characters of a line that a message quotes
 _KEPT_LINES = 20
 _TELLING = re.compile(r"error|invalid|fail|exception|unsupported|mismatch|cannot|unable| not ", re.IGNORECASE)
 _CONSEQUENCE = re.compile(
@@ -165,6 +167,7 @@ class DecoderProcess:
             reason = f"{self.title} cannot be started: {getattr(error, 'strerror', None) or error}"
             raise DecodeError(reason, source=self._source, hint=f"check {command[0]}") from error
         _running.add(process)
+        guardian.watch(process.pid)
         return process
 
     def _wait(self, descriptors: list[int], quiet_since: float) -> None:
@@ -190,7 +193,7 @@ class DecoderProcess:
         for line in lines:
             text = line.decode(errors="replace").rstrip("\r")
             if text:
-                self._said.append(text)
+                self._said.append(text[:_TOLD])
                 if self._on_line is not None:
                     self._on_line(text)
 
@@ -231,19 +234,10 @@ def end_all() -> None:
         _kill(process)
 
 
-def describe_status(status: int) -> str:
-    """What the exit status of a program says, negative ones being signals: "was killed by SIGSEGV"."""
-    if status > 0:
-        return f"failed with status {status}"
-    try:
-        return f"was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was killed by signal {-status}"
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
     _kill(process)
     process.wait()
+    guardian.forget(process.pid)
     _running.discard(process)
 
 

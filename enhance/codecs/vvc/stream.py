@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +11,8 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import TracebackType
 
-from enhance.codecs.decoder import HEAD_SIZE, read_source
+from enhance.codecs.decoder import HEAD_SIZE
+from enhance.codecs.reading import read_source
 from enhance.codecs.unknown_files import describe_format
 from enhance.codecs.vvc.headers import CodedPicture, StreamHeaders
 from enhance.codecs.vvc.nal import is_vvc, length_of_whole_pictures
@@ -26,7 +25,8 @@ from enhance.codecs.vvc.vui import read_vui
 from enhance.errors import DecodeError, UnsupportedImageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
 from enhance.frames.raw import check_size
-from enhance.images import DEFAULT_MAX_PIXELS
+from enhance.limits import DEFAULT_LIMITS, Limits
+from enhance.temporary import temporary_folder
 
 PATIENCE = 300.0
 """Seconds in which a decoder must do something. VTM takes tens of seconds for a picture of 8K on a slow machine."""
@@ -186,7 +186,7 @@ def open_vvc(
     vtm: str | os.PathLike[str] | None = None,
     time_limit: float | None = None,
     patience: float = PATIENCE,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    limits: Limits = DEFAULT_LIMITS,
     frames: int | None = None,
     matrix: Matrix | None = None,
     full_range: bool | None = None,
@@ -201,7 +201,7 @@ def open_vvc(
         vtm: path of VTM's DecoderApp.
         time_limit: seconds that may be waited for the decoder in all.
         patience: seconds that it may do nothing.
-        max_pixels: refuse pictures with more pixels than this.
+        limits: refuse pictures with more pixels, and of what is no regular file more bytes.
         frames: how many pictures to decode; all by default.
         matrix, full_range, chroma_location: instead of what the stream says.
 
@@ -213,9 +213,9 @@ def open_vvc(
     name = source_name or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else "<memory>")
     with ExitStack() as resources:
         folder = _temporary_folder(resources, name)
-        bitstream = _as_file(source, folder, name)
+        bitstream = _as_file(source, folder, name, limits)
         headers = read_headers(bitstream, source=name, patience=patience, time_limit=time_limit)
-        _check(headers, name, max_pixels)
+        _check(headers, name, limits.max_pixels)
         chosen, program = choose_decoder(decoder, vtm=vtm, suits=lambda it: _obstacle(headers, it) is None)
         if obstacle := _obstacle(headers, chosen):
             raise UnsupportedImageError(obstacle, source=name, hint="try another decoder: --decoder auto")
@@ -235,11 +235,9 @@ def open_vvc(
 
 def _temporary_folder(resources: ExitStack, source: str) -> Path:
     try:
-        folder = Path(tempfile.mkdtemp(prefix="enhance-vvc-"))
+        return resources.enter_context(temporary_folder())
     except OSError as error:
         raise _no_room(error, source) from error
-    resources.callback(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def _no_room(error: OSError, source: str) -> DecodeError:
@@ -247,13 +245,14 @@ def _no_room(error: OSError, source: str) -> DecodeError:
     return DecodeError(reason, source=source, hint="TMPDIR names a place with room")
 
 
-def _as_file(source: VvcSource, folder: Path, name: str) -> Path:
+def _as_file(source: VvcSource, folder: Path, name: str, limits: Limits) -> Path:
     """The stream as a file that a program can read more than once."""
     if isinstance(source, (str, os.PathLike)) and os.path.isfile(source):
         path = Path(source).resolve()
     else:
         path = folder / "stream.266"
-        content, _ = read_source(source if isinstance(source, (str, os.PathLike)) else bytes(source), source_name=name)
+        plain = source if isinstance(source, (str, os.PathLike)) else bytes(source)
+        content, _ = read_source(plain, source_name=name, limits=limits)
         try:
             path.write_bytes(content)
         except OSError as error:

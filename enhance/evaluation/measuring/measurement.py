@@ -20,8 +20,8 @@ from enhance.evaluation.measuring.peers import Peer, PeerError
 from enhance.evaluation.measuring.protocol import Protocol
 from enhance.evaluation.metrics.catalog import Metric
 from enhance.evaluation.metrics.distortion import to_uint8
+from enhance.frames.depth import code_values
 from enhance.images import DecodedImage, EnhancedImage
-from enhance.inference.reconstruction import code_values
 from enhance.knobs import Knobs
 
 BASELINE = "decoded"

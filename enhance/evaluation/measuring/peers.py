@@ -19,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from enhance.codecs.vvc.process import describe_status
-from enhance.errors import EnhanceError, UsageError, one_line
+from enhance.errors import EnhanceError, UsageError, describe_status, one_line
 
 SUFFIXES = {"jpeg": ".jpg", "vvc": ".266"}
 TIME_LIMIT = 600.0

@@ -43,6 +43,8 @@ GRAPHICS = Habits(
     {(1, 2): 0.01, (3, 60): 0.51, (61, 95): 0.31, (96, 100): 0.17},
     {"4:2:0": 0.47, "4:4:4": 0.40, "4:2:2": 0.05, "4:4:0": 0.02, "4:1:1": 0.02, "rgb": 0.04},
 )
+# The first time, of files that were saved again: where the first time left nothing, they are as if saved once.
+EARLIER_BANDS = {(3, 60): 0.8, (61, 88): 0.2}
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,9 @@ class JpegDegradation:
     def __call__(self, rng: Rng, *, graphic: bool = False) -> Recipe:
         """What is done to the next crop; `graphic`: it is not of a photo."""
         habits = self.graphics if graphic else self.photos
-        coding = self.draw_coding(rng, habits)
-        if rng.random() >= self.resaved_share:
-            return CodedOnce(coding)
-        return self._draw_resaved(rng, coding, habits)
+        if rng.random() < self.resaved_share:
+            return self._draw_resaved(rng, habits)
+        return CodedOnce(self.draw_coding(rng, habits))
 
     def code(self, original: Uint8, rng: Rng, *, graphic: bool = False) -> CodedCrop:
         """Codes one picture, uint8 [S, S, 3]; for scaling it is as large as it is."""
@@ -111,11 +112,12 @@ class JpegDegradation:
             for (low, high), share in habits.bands.items()
             if low <= highest and high >= lowest
         }
-        low, high = pick(rng, bands)
+        low, high = pick(rng, bands or {self.quality_range: 1.0})
         return int(rng.integers(low, high + 1))
 
-    def _draw_resaved(self, rng: Rng, first: JpegCoding, habits: Habits) -> Recipe:
+    def _draw_resaved(self, rng: Rng, habits: Habits) -> Recipe:
         """Most files are saved at a higher quality than the first time, some at a lower one."""
+        first = self.draw_coding(rng, replace(habits, bands=EARLIER_BANDS))
         last = self._draw_last(rng, first, habits)
         kind = rng.random()
         if kind < 0.3:

@@ -1,9 +1,15 @@
-"""Fonts that are surely there: those of matplotlib, and the one inside Pillow. And words to set in them."""
+"""Fonts that come with Python packages, and words to set in them.
+
+matplotlib brings a few families and Pillow one; packages of the `fonts` project on PyPI (font-lato, font-caladea, ...)
+bring more. No font of the system is used, so that everybody trains with the same ones.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +20,11 @@ from enhance.errors import UsageError
 Font = ImageFont.FreeTypeFont
 Rng = np.random.Generator
 
-# Of the rest, each holds only a few signs of mathematics.
-_FAMILIES = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmr10", "cmb10", "cmss10", "cmtt10")
-_MONOSPACED = ("DejaVuSansMono", "cmtt10")
-_DISPLAY = "Display"
+# Of matplotlib's others, each holds only a few signs of mathematics.
+_MATPLOTLIB = re.compile(r"DejaVu(?!.*Display)|STIXGeneral|cm(r|b|ss|tt)10")
+_MONOSPACED = re.compile("Mono|cmtt")
+_STYLED = re.compile("Bold|It|Obl|Black|Light|Thin|Semi|Medium|Variable")
+_PLAIN_SHARE = 0.6
 _PILLOW = ""
 """Stands for Pillow's own font."""
 
@@ -29,26 +36,34 @@ _ENDS = (*[""] * 12, ",", ",", ".", ".", ";", ":", "?", "!", ")", "%")
 
 
 @lru_cache(maxsize=1)
-def font_files() -> tuple[str, ...]:
-    """Paths of the fonts, in a fixed order. Raises UsageError where matplotlib is not installed."""
-    package = importlib.util.find_spec("matplotlib")
-    if package is None or package.origin is None:
+def font_families() -> tuple[tuple[str, ...], ...]:
+    """Paths of the fonts, family by family, in a fixed order. Raises UsageError where matplotlib is not installed."""
+    if importlib.util.find_spec("matplotlib") is None:
         hint = "pip install 'enhance[train]' brings it; --drawings 0 trains without"
         raise UsageError("drawings need the fonts of matplotlib, which is not installed", hint=hint)
-    folder = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
-    paths = sorted(path for path in folder.glob("*.ttf") if path.name.startswith(_FAMILIES))
-    return (_PILLOW, *(str(path) for path in paths if _DISPLAY not in path.name))
+    paths = [path for path in _fonts_of("matplotlib", "ttf") if _MATPLOTLIB.match(path.name)]
+    for kind in ("ttf", "otf"):
+        for point in sorted(entry_points(group=f"fonts_{kind}"), key=lambda point: point.name):
+            paths += _fonts_of(point.module, kind)
+    families: dict[str, list[str]] = {_PILLOW: [_PILLOW]}
+    for path in paths:
+        families.setdefault(path.stem.split("-")[0], []).append(str(path))
+    return tuple(tuple(files) for files in families.values())
 
 
 def draw_font_file(rng: Rng, *, monospaced: bool = False) -> str:
-    """One of the fonts."""
-    files = font_files()
+    """One of the fonts, upright and of usual weight more often than not."""
+    families = font_families()
     if monospaced:
-        files = tuple(path for path in files if Path(path).name.startswith(_MONOSPACED))
+        families = tuple(files for files in families if _MONOSPACED.search(Path(files[0]).name))
+    files = families[int(rng.integers(len(families)))]
+    plain = [path for path in files if not _STYLED.search(Path(path).stem)]
+    if plain and rng.random() < _PLAIN_SHARE:
+        return plain[int(rng.integers(len(plain)))]
     return files[int(rng.integers(len(files)))]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def load_font(path: str, size: int) -> Font:
     """A font at a size in pixels."""
     if path == _PILLOW:
@@ -56,6 +71,11 @@ def load_font(path: str, size: int) -> Font:
         assert isinstance(font, Font), "Pillow was built without FreeType"
         return font
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _fonts_of(package: str, kind: str) -> list[Path]:
+    spec = importlib.util.find_spec(package)
+    return sorted(Path(spec.origin).parent.rglob(f"*.{kind}")) if spec and spec.origin else []
 
 
 def draw_words(rng: Rng, count: int, path: str = _PILLOW) -> list[str]:

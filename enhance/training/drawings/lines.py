@@ -1,16 +1,12 @@
-"""Line art: strokes, curves, music, circuits, maps."""
+"""Line art: strokes, curves, music, circuits."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from enhance.training.drawings.fonts import draw_font_file, draw_words, load_font
-from enhance.training.drawings.patterns import field
+from enhance.training.drawings.pen import Points, around, bezier, disc, line, rectangle, ring, smooth_curve, words
 from enhance.training.drawings.sheet import BLACK, WHITE, Canvas, Colour, Sheet, Uint8
-
-Points = npt.NDArray[np.float64]
-"""[N, 2]: x, y in pixels of the sheet."""
 
 
 def strokes(sheet: Sheet) -> Uint8:
@@ -86,110 +82,6 @@ def circuit(sheet: Sheet) -> Uint8:
     return canvas.finish()
 
 
-def map_of_roads(sheet: Sheet) -> Uint8:
-    """Pale areas, roads with casings, labels with halos."""
-    pale = sheet.chance(0.8)
-    ground, casing, road = _earth(sheet, pale), _earth(sheet, False), WHITE if pale else _earth(sheet, pale)
-    canvas = sheet.canvas(ground)
-    for _ in range(sheet.whole(2, 10)):
-        corners = [tuple(np.array(sheet.point(0.2)) * canvas.zoom) for _ in range(sheet.whole(3, 6))]
-        canvas.draw.polygon(corners, fill=_earth(sheet, pale), outline=casing if sheet.chance(0.3) else None)
-    ways = [
-        (bezier(smooth_curve(sheet, straight=sheet.chance(0.6))), sheet.whole(1, 9)) for _ in range(sheet.whole(3, 9))
-    ]
-    for points, width in ways:
-        line(canvas, points, casing, width + 2)
-    for points, width in ways:
-        line(canvas, points, road if sheet.chance(0.8) else sheet.colour(), width)
-    for _ in range(sheet.whole(0, 5)):
-        words(sheet, canvas, sheet.point(0), (60, 60, 60), sheet.whole(8, 14), count=2, halo=ground)
-    return canvas.finish()
-
-
-def contour_map(sheet: Sheet) -> Uint8:
-    """Level lines of hills over flat tints."""
-    height = field(sheet) * np.float32(sheet.between(3, 9))
-    colours = np.array(sheet.palette(24), np.uint8)
-    if sheet.chance(0.7):  # tints from one colour to another
-        mix = np.linspace(0, 1, 24)[:, None]
-        colours = (colours[0] * (1 - mix) + colours[1] * mix).astype(np.uint8)
-    steps = np.floor(height)
-    tinted = colours[(steps.astype(int) + 12) % 24] if sheet.chance(0.7) else np.full((*steps.shape, 3), 255, np.uint8)
-    rows, columns = np.gradient(height)
-    slope = np.maximum(np.hypot(rows, columns), np.float32(1e-3))
-    away = np.abs(height - np.rint(height)) / slope  # the distance to the next level, in pixels
-    width = np.float32(sheet.between(0.4, 1.5))
-    sharpness = np.float32(1.0 if sheet.chance(0.6) else 1e3)
-    return sheet.blend((width - away) * sharpness + np.float32(0.5), sheet.ink_and_paper()[0], tinted)
-
-
-def line(canvas: Canvas, points: Points, ink: Colour, width: float) -> None:
-    """A polyline, `width` pixels of the sheet wide."""
-    wide = max(1, round(width * canvas.zoom))
-    canvas.draw.line(
-        (points * canvas.zoom).reshape(-1).tolist(), fill=ink, width=wide, joint="curve" if wide > 3 else None
-    )
-
-
-def ring(canvas: Canvas, centre: tuple[float, float] | Points, radius: float, ink: Colour, width: float) -> None:
-    """A circle's outline."""
-    box = _around(canvas, centre, radius, radius)
-    canvas.draw.ellipse(box, outline=ink, width=max(1, round(width * canvas.zoom)))
-
-
-def disc(canvas: Canvas, centre: tuple[float, float] | Points, radius: float, ink: Colour) -> None:
-    """A filled circle."""
-    canvas.draw.ellipse(_around(canvas, centre, radius, radius), fill=ink)
-
-
-def rectangle(
-    canvas: Canvas, box: tuple[float, float, float, float], fill: Colour | None, outline: Colour | None, width: float
-) -> None:
-    """x and y of two corners, upper left first."""
-    corners = [round(value * canvas.zoom) for value in box]
-    canvas.draw.rectangle(corners, fill=fill, outline=outline, width=max(1, round(width * canvas.zoom)))
-
-
-def words(
-    sheet: Sheet,
-    canvas: Canvas,
-    at: tuple[float, float],
-    ink: Colour,
-    size: int,
-    *,
-    count: int = 8,
-    halo: Colour | None = None,
-    font: str | None = None,
-) -> None:
-    """Some words on one line, `size` pixels high."""
-    path = draw_font_file(sheet.rng) if font is None else font
-    text = " ".join(draw_words(sheet.rng, count, path))
-    canvas.draw.fontmode = "1" if canvas.zoom == 1 and size % 2 else "L"  # either way with hard-edged lines
-    place = at[0] * canvas.zoom, at[1] * canvas.zoom
-    around = 2 * canvas.zoom if halo is not None else 0
-    letters = load_font(path, size * canvas.zoom)
-    canvas.draw.text(place, text, fill=ink, font=letters, stroke_width=around, stroke_fill=halo)
-
-
-def smooth_curve(sheet: Sheet, *, straight: bool = False) -> Points:
-    """The four control points of a curve, [4, 2]."""
-    points = np.array([sheet.point(0.3) for _ in range(4)])
-    if straight:
-        points[1:3] = points[0] + (points[3] - points[0]) * np.array([[1 / 3], [2 / 3]])
-    return points
-
-
-def bezier(control: Points) -> Points:
-    """Points on the cubic curve, [24, 2]."""
-    t = np.linspace(0, 1, 24)[:, None]
-    return (
-        (1 - t) ** 3 * control[0]
-        + 3 * t * (1 - t) ** 2 * control[1]
-        + 3 * t**2 * (1 - t) * control[2]
-        + t**3 * control[3]
-    )
-
-
 def _notes(sheet: Sheet, canvas: Canvas, top: float, gap: float, ink: Colour) -> None:
     x = sheet.between(-gap, 2 * gap)
     thick = max(1.0, gap / 7)
@@ -202,7 +94,7 @@ def _notes(sheet: Sheet, canvas: Canvas, top: float, gap: float, ink: Colour) ->
             continue
         head = np.array([x, top + sheet.whole(-1, 9) * gap / 2])
         canvas.draw.ellipse(
-            _around(canvas, head, 0.62 * gap, 0.45 * gap),
+            around(canvas, head, 0.62 * gap, 0.45 * gap),
             fill=ink if sheet.chance(0.75) else None,
             outline=ink,
             width=max(1, round(thick * canvas.zoom)),
@@ -222,16 +114,3 @@ def _spirograph(sheet: Sheet) -> Points:
     return centre + np.stack(
         [radius * np.cos(t) + inner * np.cos(t * ratio), radius * np.sin(t) - inner * np.sin(t * ratio)], axis=1
     )
-
-
-def _earth(sheet: Sheet, pale: bool) -> Colour:
-    """The colours of maps."""
-    low, high = (205, 250) if pale else (90, 220)
-    return sheet.whole(low, high), sheet.whole(low, high), sheet.whole(low, high)
-
-
-def _around(
-    canvas: Canvas, centre: tuple[float, float] | npt.NDArray[np.float64], wide: float, high: float
-) -> tuple[float, float, float, float]:
-    x, y, zoom = float(centre[0]), float(centre[1]), canvas.zoom
-    return (x - wide) * zoom, (y - high) * zoom, (x + wide) * zoom, (y + high) * zoom

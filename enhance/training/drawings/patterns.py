@@ -1,9 +1,8 @@
-"""Regular patterns: stripes, checks, rings, hatching, mazes, codes."""
+"""Regular patterns: stripes, grids, rings, hatching, checks."""
 
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 from enhance.training.chance import pick
 from enhance.training.drawings.sheet import Plane, Sheet, Uint8
@@ -12,7 +11,7 @@ TWO_PI = 2 * np.pi
 
 
 def stripes(sheet: Sheet) -> Uint8:
-    """Parallel stripes of any angle, 2 to 24 pixels apart."""
+    """Parallel stripes of any angle."""
     return sheet.paint(wave(sheet, sheet.across(sheet.angle())), *sheet.ink_and_paper())
 
 
@@ -58,10 +57,12 @@ def hatching(sheet: Sheet) -> Uint8:
     x, y = sheet.axes()
     distances = np.stack([np.hypot(x - px, y - py) for px, py in (sheet.point() for _ in range(count))])
     cell = distances.argmin(axis=0)
-    period, angle, softness = sheet.between(3, 14), sheet.angle(), _softness(sheet)
+    period, angle, softness = sheet.logarithmic(3, 16), sheet.angle(), edge_width(sheet)
     coverage = np.zeros_like(x)
     for index in range(count):
-        lines = square(sheet.across(angle + index * sheet.between(0.3, 1.6)), period, sheet.between(0.1, 0.5), softness)
+        lines = square(
+            sheet.across(angle + index * sheet.between(0.3, 1.6)), period, sheet.between(0.08, 0.45), softness
+        )
         if sheet.chance(0.3):
             lines = np.maximum(lines, square(sheet.across(angle + np.pi / 2), period, 0.2, softness))
         coverage = np.where(cell == index, lines, coverage)
@@ -75,7 +76,7 @@ def checks(sheet: Sheet) -> Uint8:
     """Checkerboards with squares of 1 to 32 pixels, upright or turned."""
     ink, paper = sheet.ink_and_paper()
     if sheet.chance(0.25):
-        angle, period, softness = sheet.between(0, np.pi), sheet.logarithmic(4, 48), _softness(sheet)
+        angle, period, softness = sheet.between(0, np.pi), sheet.logarithmic(4, 48), edge_width(sheet)
         one, two = (square(sheet.across(angle + turn), period, 0.5, softness) for turn in (0, np.pi / 2))
         return sheet.paint(one + two - 2 * one * two, ink, paper)
     x, y = sheet.axes()
@@ -83,78 +84,15 @@ def checks(sheet: Sheet) -> Uint8:
     return sheet.paint(((x + sheet.whole(0, 31)) // size + (y + sheet.whole(0, 31)) // size) % 2, ink, paper)
 
 
-def cells(sheet: Sheet) -> Uint8:
-    """Squares that are filled at random: matrix codes, mazes, bar codes, noise at a coarser scale."""
-    size = sheet.whole(1, 9)
-    count = -(-sheet.side // size) + 1
-    way = pick(sheet.rng, {"code": 3, "bars": 2, "colours": 1, "maze": 2, "sparse": 1})
-    if way == "colours":
-        palette = np.array(sheet.palette(sheet.whole(2, 8)), np.uint8)
-        return _enlarged(sheet, palette[sheet.rng.integers(len(palette), size=(count, count))], size)
-    if way == "bars":
-        filled = np.repeat(sheet.rng.random((1, count)) < 0.5, count, axis=0)
-    elif way == "maze":
-        filled = _maze(sheet, count)
-    else:
-        filled = sheet.rng.random((count, count)) < (0.5 if way == "code" else sheet.between(0.02, 0.2))
-    ink, paper = sheet.ink_and_paper()
-    pixels = np.where((filled.T if sheet.chance(0.5) else filled)[..., None], ink, paper).astype(np.uint8)
-    return _enlarged(sheet, pixels, size)
-
-
-def tiles(sheet: Sheet) -> Uint8:
-    """One small motif again and again: dots, circles, arcs (Truchet), tiles, wallpaper."""
-    size = sheet.whole(6, 40)
-    x, y = sheet.axes()
-    left, top = x % size - np.float32((size - 1) / 2), y % size - np.float32((size - 1) / 2)
-    radius = np.hypot(left, top)
-    way = pick(sheet.rng, {"dots": 2, "circles": 2, "arcs": 2, "diamonds": 1, "tile": 2})
-    if way == "tile":
-        motif = (
-            sheet.rng.integers(0, 256, (size, size, 3)).astype(np.uint8) if sheet.chance(0.3) else _blocky(sheet, size)
-        )
-        repeats = -(-sheet.side // size)
-        return np.tile(motif, (repeats, repeats, 1))[: sheet.side, : sheet.side]
-    softness = np.float32(_softness(sheet))
-    if way == "arcs":
-        turned = sheet.rng.random((sheet.side // size + 1,) * 2) < 0.5
-        flipped = np.where(turned[(y // size).astype(int), (x // size).astype(int)], -left, left)
-        half = size / 2
-        edge = np.minimum(*(np.abs(np.hypot(flipped + s, top + s) - half) for s in (half, -half)))
-        return sheet.paint(
-            (np.float32(size * sheet.between(0.06, 0.2)) - edge) / softness + 0.5, *sheet.ink_and_paper()
-        )
-    limit = np.float32(size * sheet.between(0.15, 0.48))
-    if way == "diamonds":
-        radius = np.abs(left) + np.abs(top)
-    inside = (limit - radius) / softness + 0.5
-    if way == "circles":
-        inside = np.clip(inside, 0, 1) - np.clip(inside - sheet.between(1, 3) / softness, 0, 1)
-    return sheet.paint(inside, *sheet.ink_and_paper())
-
-
-def stars(sheet: Sheet) -> Uint8:
-    """Small bright spots, sharp or soft, on a dark ground."""
-    x, y = sheet.axes()
-    light = np.zeros_like(x)
-    for _ in range(sheet.whole(5, 40)):
-        px, py = (int(value) for value in sheet.point(0))
-        size, reach = sheet.logarithmic(0.3, 2.5), 8
-        window = np.s_[max(py - reach, 0) : py + reach, max(px - reach, 0) : px + reach]
-        square_radius = (x[window] - px) ** 2 + (y[window] - py) ** 2
-        light[window] += np.exp(-square_radius / np.float32(2 * size * size)) * np.float32(sheet.between(0.3, 1.3))
-    return sheet.paint(light, sheet.colour() if sheet.chance(0.3) else (255, 255, 255), (sheet.whole(0, 25),) * 3)
-
-
 def wave(sheet: Sheet, place: Plane) -> Plane:
-    """Stripes 2 to 24 units of `place` apart, coverage 0 to 1: square with hard or soft edges, or a sine."""
-    period = sheet.logarithmic(2, 24)
+    """Stripes 2 to 48 units of `place` apart, coverage 0 to 1: square with hard or soft edges, or a sine."""
+    period = sheet.logarithmic(2, 48)
     if sheet.chance(0.4):
         period = float(round(period)) if sheet.chance(0.8) else round(period * 2) / 2
     place = place + np.float32(sheet.between(0, period))
     if sheet.chance(0.2):
         return 0.5 + np.sin(place * np.float32(TWO_PI / period)) * np.float32(0.5 if sheet.chance(0.7) else 0.2)
-    return square(place, period, 0.5 if sheet.chance(0.4) else sheet.between(0.15, 0.85), _softness(sheet))
+    return square(place, period, 0.5 if sheet.chance(0.4) else sheet.between(0.15, 0.85), edge_width(sheet))
 
 
 def square(place: Plane, period: float, share: float, softness: float) -> Plane:
@@ -177,31 +115,6 @@ def paint_flat(sheet: Sheet) -> Uint8:
     return np.full((sheet.side, sheet.side, 3), sheet.colour(), np.uint8)
 
 
-def _softness(sheet: Sheet) -> float:
+def edge_width(sheet: Sheet) -> float:
     """Width of edges in pixels: none (aliased), one (anti-aliased), or more (blurred)."""
     return pick(sheet.rng, {0.01: 5.0, 1.0: 4.0, sheet.between(1.5, 4): 1.0})
-
-
-def _maze(sheet: Sheet, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Walls one cell thick: every second cell of every second row, and one of its neighbours."""
-    walls = np.zeros((count + 2, count + 2), bool)
-    walls[::2, ::2] = True
-    rows, columns = np.nonzero(walls[:-1, :-1])
-    right = sheet.rng.random(len(rows)) < 0.5
-    walls[rows + ~right, columns + right] = True
-    return walls[:count, :count]
-
-
-def _blocky(sheet: Sheet, size: int) -> Uint8:
-    """A motif of few colours, symmetric as sprites and wallpapers are."""
-    palette = np.array(sheet.palette(sheet.whole(2, 5)), np.uint8)
-    half = sheet.rng.integers(len(palette), size=(size, -(-size // 2)))
-    return palette[np.concatenate([half, half[:, ::-1]], axis=1)[:, :size]]
-
-
-def _enlarged(sheet: Sheet, pixels: Uint8, size: int) -> Uint8:
-    """Each pixel as a square of `size`, from a random place on."""
-    height, width = pixels.shape[:2]
-    large = np.asarray(Image.fromarray(pixels).resize((width * size, height * size), Image.Resampling.NEAREST))
-    top, left = (sheet.whole(0, min(size - 1, length - sheet.side)) for length in large.shape[:2])
-    return large[top : top + sheet.side, left : left + sheet.side]

@@ -57,11 +57,11 @@ def ordered_dither(sheet: Sheet) -> Uint8:
     pattern = np.tile(threshold, (side // len(threshold) + 1,) * 2)[:side, :side]
     if sheet.chance(0.5):
         coverage = (1 - sheet.tones()[::size, ::size] > pattern).astype(np.float32)
-        return sheet.paint(_grown(coverage, size, sheet.side), *sheet.ink_and_paper())
+        return sheet.paint(grown(coverage, size, sheet.side), *sheet.ink_and_paper())
     levels = sheet.whole(1, 5)
     light = sheet.photo(sheet.side).astype(np.float32)[::size, ::size] / 255
     steps = np.clip(np.floor(light * levels + pattern[..., None]), 0, levels)
-    return _grown(np.rint(steps * (255 / levels)).astype(np.uint8), size, sheet.side)
+    return grown(np.rint(steps * (255 / levels)).astype(np.uint8), size, sheet.side)
 
 
 def error_diffusion(sheet: Sheet) -> Uint8:
@@ -70,13 +70,13 @@ def error_diffusion(sheet: Sheet) -> Uint8:
     if sheet.chance(0.6):
         tones = np.clip(sheet.tones()[::size, ::size] * 255, 0, 255).astype(np.uint8)
         coverage = 1 - np.asarray(Image.fromarray(tones).convert("1"), np.float32)
-        return sheet.paint(_grown(coverage, size, sheet.side), *sheet.ink_and_paper())
+        return sheet.paint(grown(coverage, size, sheet.side), *sheet.ink_and_paper())
     image = Image.fromarray(np.ascontiguousarray(sheet.photo(sheet.side)[::size, ::size]))
     if sheet.chance(0.3):
         few = image.convert("P")  # the colours of the web
     else:
         few = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=int(sheet.logarithmic(4, 128)))
-    return _grown(np.asarray(few.convert("RGB")), size, sheet.side)
+    return grown(np.asarray(few.convert("RGB")), size, sheet.side)
 
 
 def few_colours(sheet: Sheet) -> Uint8:
@@ -92,16 +92,6 @@ def few_colours(sheet: Sheet) -> Uint8:
         return np.rint(np.rint(photo * np.float32(levels / 255)) * (255 / levels)).astype(np.uint8)
     image = Image.fromarray(photo).quantize(int(sheet.logarithmic(3, 48)), dither=Image.Dither.NONE)
     return np.asarray(image.convert("RGB"))
-
-
-def pixel_photo(sheet: Sheet) -> Uint8:
-    """A photo at a fraction of its size, enlarged without smoothing, often in few colours."""
-    size = sheet.whole(2, 8)
-    side = -(-sheet.side // size)
-    image = Image.fromarray(sheet.photo(sheet.side)).resize((side, side), Image.Resampling.BOX)
-    if sheet.chance(0.7):
-        image = image.quantize(int(sheet.logarithmic(4, 48)), dither=Image.Dither.NONE).convert("RGB")
-    return _grown(np.asarray(image), size, sheet.side)
 
 
 def screen(sheet: Sheet, dark: Plane, angle: float, period: float) -> Plane:
@@ -128,6 +118,6 @@ def _bayer(side: int) -> Plane:
     return ((ranks + 0.5) / ranks.size).astype(np.float32)
 
 
-def _grown(pixels: npt.NDArray[Number], size: int, side: int) -> npt.NDArray[Number]:
+def grown(pixels: npt.NDArray[Number], size: int, side: int) -> npt.NDArray[Number]:
     """Each pixel as a square of `size`; cut to `side`."""
     return pixels.repeat(size, axis=0).repeat(size, axis=1)[:side, :side] if size > 1 else pixels

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from skimage import data
 
+from enhance import temporary
+from enhance.codecs.vvc.guardian import guardian
 from enhance.frames.format import FrameFormat, Planes
 
 StreamFactory = Callable[..., bytes]
@@ -148,9 +150,14 @@ def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(temporary, "_home", None)
+    # What lives as long as this process: its temporary folder, and the program that ends decoders after it.
+    home = temporary.temporary_path().parent
+    guardian.watch(os.getpid())
+    guardian.forget(os.getpid())
     before = open_files(), child_processes()
     yield
-    assert list(folder.iterdir()) == []
+    assert list(folder.iterdir()) == [home] and [path.name for path in home.iterdir()] == ["lock"]
     assert (open_files(), child_processes()) == before
 
 

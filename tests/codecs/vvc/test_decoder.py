@@ -22,6 +22,7 @@ from enhance.codecs.vvc.programs import VTM, VVDEC
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
 from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
+from enhance.limits import Limits
 
 StreamFactory = Callable[..., bytes]
 PlainDecode = Callable[[bytes, FrameFormat], list[Planes]]
@@ -208,12 +209,13 @@ def test_no_place_for_temporary_files(
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(DecodeError, match="temporary files cannot be written"):
         patch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+        patch.setattr("enhance.temporary._home", None)
         open_vvc(vvc_stream(), decoder="ffmpeg")
 
 
 def test_too_many_pixels(vvc_stream: StreamFactory) -> None:
     with pytest.raises(UnsupportedImageError, match="98x58 pixels, more than the limit"):
-        open_vvc(vvc_stream(), decoder="ffmpeg", max_pixels=1000)
+        open_vvc(vvc_stream(), decoder="ffmpeg", limits=Limits(max_pixels=1000))
 
 
 @pytest.mark.parametrize("missing", [20, 19, 16, 15, 10, 2, 1])

@@ -169,3 +169,11 @@ def test_any_order_of_decoding_comes_out_in_order_of_output(sequences: list[list
         number += len(sequence)
     log.end()
     assert found + popped(log) == list(range(number))
+
+
+def test_a_line_that_is_all_beginnings_is_passed_over_at_once() -> None:
+    log = PictureLog()
+    for _ in range(100):
+        log.feed("POC 1 " * 20_000)
+    log.end()
+    assert log.pop() is None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from enhance.codecs.vvc.process import DecoderProcess, DecoderStopped, describe_status, end_all
+from enhance.codecs.vvc.process import DecoderProcess, DecoderStopped, end_all
 from enhance.errors import DecodeError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -228,9 +228,3 @@ def test_no_shell_reads_the_arguments(tmp_path: Path) -> None:
     with DecoderProcess(command, title="the decoder", source="a.266", patience=20) as process:
         assert process.frames.read() == name.encode()
         process.finish()
-
-
-def test_statuses() -> None:
-    assert describe_status(1) == "failed with status 1"
-    assert describe_status(-11) == "was killed by SIGSEGV"
-    assert describe_status(-200) == "was killed by signal 200"

@@ -18,7 +18,7 @@ from enhance.evaluation.measuring import protocol
 from enhance.evaluation.measuring.originals import Pixels, load_original
 from enhance.evaluation.measuring.protocol import JpegProtocol, VvcProtocol
 from enhance.evaluation.metrics.distortion import psnr, to_uint8
-from enhance.inference.reconstruction import code_values
+from enhance.frames.depth import code_values
 
 
 @pytest.fixture

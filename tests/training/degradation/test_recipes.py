@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,10 +86,11 @@ def test_what_is_told_of_a_scaled_picture_is_as_strong_as_its_damage() -> None:
 def test_the_network_is_told_what_a_decoder_reads() -> None:
     picture = PHOTO[:48, :64]
     quality = 40
-    for name, options in {
+    options_of: dict[str, dict[str, Any]] = {
         "4:2:0": {"subsampling": "4:2:0"}, "4:2:2": {"subsampling": "4:2:2"}, "4:4:4": {"subsampling": "4:4:4"},
         "gray": {}, "rgb": {"keep_rgb": True},
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, options in options_of.items():
         file = io.BytesIO()
         image = Image.fromarray(picture).convert("L" if name == "gray" else "RGB")
         image.save(file, "JPEG", quality=quality, **options)

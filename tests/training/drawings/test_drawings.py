@@ -11,7 +11,7 @@ from skimage import data
 
 from enhance.errors import UsageError
 from enhance.training.drawings import KINDS, draw
-from enhance.training.drawings.fonts import draw_words, font_files, load_font
+from enhance.training.drawings.fonts import draw_words, font_families, load_font
 from enhance.training.drawings.kinds import Kind
 from enhance.training.drawings.sheet import Sheet, Uint8
 
@@ -66,8 +66,9 @@ def test_photos_are_left_as_they_were() -> None:
 
 
 def test_fonts_have_the_letters() -> None:
-    assert len(font_files()) > 15
-    for path in font_files():
+    paths = [path for family in font_families() for path in family]
+    assert len(paths) > 15
+    for path in paths:
         font = load_font(path, 20)
         masks = {bytes(font.getmask(letter)) for letter in "aegkwX4"}
         assert len(masks) == 7, f"{path} has the same sign for several letters"
@@ -85,10 +86,10 @@ def test_without_matplotlib_it_is_said_what_to_install(monkeypatch: pytest.Monke
         return None if package == "matplotlib" else find(package)
 
     monkeypatch.setattr("importlib.util.find_spec", find_all_but_matplotlib)
-    font_files.cache_clear()
+    font_families.cache_clear()
     try:
         with pytest.raises(UsageError, match="matplotlib") as caught:
-            font_files()
+            font_families()
         assert "enhance[train]" in (caught.value.hint or "")
     finally:
-        font_files.cache_clear()
+        font_families.cache_clear()

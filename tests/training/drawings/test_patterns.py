@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from enhance.training.drawings.lettering import lettering
 from enhance.training.drawings.patterns import square
 from enhance.training.drawings.screens import _bayer, screen
 from enhance.training.drawings.sheet import BLACK, WHITE, Sheet
-from enhance.training.drawings.text import lettering
 
 
 def sheet(side: int = 64) -> Sheet:

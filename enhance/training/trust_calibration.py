@@ -1,0 +1,199 @@
+"""Measures how far a JPEG model is to be believed, on training pictures: what its file rules out, and what it knows.
+
+For every sampling of chroma and every quality, all pictures are coded, decoded and predicted. Two things come of it:
+
+- the share of a correction's energy that the files rule out (see `codecs.jpeg.trust`): the limit below which 99.9 % of
+  the blocks of photos stay;
+- with that guard on, the factors on the corrections of luma and chroma that win most on average, among those by which
+  no picture loses. 1 where the network is right; near 0 where a file is so good that it knows nothing.
+
+Gains are measured on the planes, before anything is rounded: squared errors of Y, Cb and Cr with their weights in RGB.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from enhance.codecs.jpeg import planes
+from enhance.codecs.jpeg.consistency import JpegConsistency
+from enhance.codecs.jpeg.intervals import Array, Part
+from enhance.codecs.jpeg.trust import TrustMap
+from enhance.codecs.registry import decode
+from enhance.diffusion.thresholds import RateTable
+from enhance.images import BELIEVED, DecodedImage, Trust
+from enhance.models.checkpoint import Checkpoint
+from enhance.models.trust_tables import KINDS, FactorTable, TrustTables
+from enhance.runtime import select_dtype
+
+Uint8 = npt.NDArray[np.uint8]
+
+QUALITIES = (1, 5, 10, 20, 40, 75, 90, 95, 97, 98, 99, 100)
+SAMPLINGS: dict[str, dict[str, Any]] = {
+    "4:2:0": {"subsampling": "4:2:0"},
+    "4:4:4": {"subsampling": "4:4:4"},
+    "4:2:2": {"subsampling": "4:2:2"},
+    "gray": {},
+    "rgb": {"keep_rgb": True},
+}
+"""Pillow's options for each."""
+
+PERCENTILE = 99.9
+_ALLOWED_LOSS = 0.02  # dB of one picture: about what rounding to 8 bits moves
+_FACTORS = np.linspace(0, 1, 11)
+# Of squared errors in Y, Cb and Cr, in the sum over R, G and B (JFIF 1.02; the transform is not orthogonal, and the
+# products of planes are left out).
+_WEIGHTS = {"ycbcr": (3.0, 3.258, 2.475), "other": (1.0, 1.0, 1.0)}
+_NO_ERROR = 1e-3
+_SMALLEST_LIMIT = 1e-3
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """One plane of a coded picture: blocks of coefficients, relative to the file's, [N, 64]; and what the file says.
+
+    Attributes:
+        original, decoded, raw: of the original, the decoder's output and the network's answer.
+        weight: of a squared error in the sum over R, G and B.
+    """
+
+    original: Array
+    decoded: Array
+    raw: Array
+    part: Part
+    weight: float
+
+    def errors(self, trust: Trust) -> npt.NDArray[np.float64]:
+        """Squared errors [factors] of the result for each of `_FACTORS`."""
+        trust_map = TrustMap(self.part.component.grid, trust)
+        trust_map.add(self.raw, self.part.reach)
+        weights = trust_map.weights(0, trust_map.known).reshape(-1, 1)
+        reach = self.part.reach
+        found = []
+        for factor in _FACTORS:
+            moved = self.decoded + np.float32(factor) * weights * (self.raw - self.decoded)
+            result = np.clip(moved, -reach, reach) if factor else self.decoded
+            found.append(self.weight * float(np.square(self.original - result).sum()))
+        return np.array(found)
+
+    def impossible_shares(self) -> Array:
+        """The share of energy that is ruled out, for each block."""
+        trust_map = TrustMap(self.part.component.grid, BELIEVED)
+        trust_map.add(self.raw, self.part.reach)
+        return trust_map.shares(0, trust_map.known).reshape(-1)
+
+
+def calibrate_trust(
+    model: Checkpoint, photos: Sequence[Uint8], graphics: Sequence[Uint8], *, fall: float, progress: bool = True
+) -> TrustTables:
+    """Measures the tables.
+
+    Args:
+        model: with the scale s(q) and the threshold τ(q) set; moved to the CPU.
+        photos, graphics: squares that are as different as can be, uint8 [S, S, 3] all of one side, a multiple of 16.
+        fall: `TrustTables.fall`.
+
+    Returns:
+        the tables, to be stored with the model.
+    """
+    limits, rows = [], []
+    for quality in tqdm(QUALITIES, desc="trust", unit="quality", disable=not progress):
+        coded = {
+            (kind, sampling): list(_predicted(model, [*photos, *graphics], kind, sampling, quality))
+            for kind in KINDS
+            for sampling in SAMPLINGS
+        }
+        of_photos = [picture for sampling in SAMPLINGS for picture in coded["mean", sampling][: len(photos)]]
+        shares = np.concatenate([plane.impossible_shares() for picture in of_photos for plane in picture])
+        full = max(float(np.percentile(shares, PERCENTILE)), _SMALLEST_LIMIT)
+        limits.append(full)
+        rows.append({which: _best(pictures, Trust(full=full, none=full * fall)) for which, pictures in coded.items()})
+    levels = tuple(map(float, QUALITIES))
+    factors = {
+        kind: {name: FactorTable(levels, *zip(*(row[kind, name] for row in rows))) for name in SAMPLINGS}
+        for kind in KINDS
+    }
+    return TrustTables(RateTable(levels, tuple(limits)), fall, factors)
+
+
+def _best(pictures: list[list[_Plane]], trust: Trust) -> tuple[float, float]:
+    """The factors of luma and chroma with the best mean gain, among those with which no picture loses."""
+    luma = np.array([picture[0].errors(trust) for picture in pictures])
+    chroma = np.array([sum((plane.errors(trust) for plane in picture[1:]), 0 * _FACTORS) for picture in pictures])
+    left = np.maximum(luma[:, :, None] + chroma[:, None, :], _NO_ERROR)
+    gains = 10 * np.log10(left[:, :1, :1] / left)
+    mean = np.where(gains.min(axis=0) >= -_ALLOWED_LOSS, gains.mean(axis=0), -1.0)
+    row, column = np.unravel_index(int(mean.argmax()), mean.shape)
+    return float(_FACTORS[row]), float(_FACTORS[column])
+
+
+def _predicted(
+    model: Checkpoint, pictures: Sequence[Uint8], kind: str, sampling: str, quality: int, batch: int = 16
+) -> Iterator[list[_Plane]]:
+    """The planes of each picture, coded, decoded and predicted."""
+    for first in range(0, len(pictures), batch):
+        originals = [_as_stored(picture, sampling) for picture in pictures[first : first + batch]]
+        decoded = [_coded(original, sampling, quality) for original in originals]
+        changes = _predict(model, decoded, kind)
+        for original, picture, change in zip(originals, decoded, changes, strict=True):
+            yield _planes(original, picture, change)
+
+
+def _as_stored(picture: Uint8, sampling: str) -> Uint8:
+    return np.asarray(Image.fromarray(picture).convert("L")) if sampling == "gray" else picture
+
+
+def _coded(original: Uint8, sampling: str, quality: int) -> DecodedImage:
+    file = io.BytesIO()
+    Image.fromarray(original).save(file, "JPEG", quality=quality, **SAMPLINGS[sampling])
+    return decode(file.getvalue())
+
+
+@torch.inference_mode()
+def _predict(model: Checkpoint, decoded: Sequence[DecodedImage], kind: str) -> list[Array]:
+    """The network's raw corrections in code values."""
+    pixels = np.stack([np.broadcast_to(_rgb(one.pixels), (*one.pixels.shape[:2], 3)) for one in decoded])
+    base = torch.from_numpy(pixels.transpose(0, 3, 1, 2).astype(np.float32)) / 127.5 - 1
+    rate = decoded[0].rate
+    conditioning = torch.from_numpy(rate.conditioning()).expand(len(decoded), -1)
+    knows_position = model.denoiser.config.position
+    position = torch.ones(len(decoded)) if kind == "looks" and knows_position else None
+    dtype = select_dtype("auto", torch.device("cpu"))
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+        residual = model.denoiser(torch.zeros_like(base), base, torch.ones(len(decoded)), conditioning, position)
+    limit = model.threshold(rate.level)
+    change = residual.float().clamp_(-limit, limit) * (model.residual_scale(rate.level) * 127.5)
+    found = change.permute(0, 2, 3, 1).numpy()
+    return [one.mean(axis=2) if picture.is_gray else one for one, picture in zip(found, decoded, strict=True)]
+
+
+def _rgb(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _planes(original: Uint8, decoded: DecodedImage, change: Array) -> list[_Plane]:
+    consistency = decoded.consistency
+    assert isinstance(consistency, JpegConsistency)
+    layout = consistency.layout
+    base = decoded.pixels.astype(np.float32)
+    split = [
+        planes.split_planes(pixels, layout.is_rgb) for pixels in (original.astype(np.float32), base, base + change)
+    ]
+    weights = _WEIGHTS["other" if layout.is_rgb or decoded.is_gray else "ycbcr"]
+    [(_, parts)] = consistency.strips()
+    found = []
+    for original_plane, base_plane, raw_plane, part, weight in zip(*split, parts, weights):
+        ratio = part.component.ratio
+        original_blocks, base_blocks, raw_blocks = (
+            part.distances(planes.box_means(plane, ratio)) for plane in (original_plane, base_plane, raw_plane)
+        )
+        found.append(_Plane(original_blocks, base_blocks, raw_blocks, part, weight * ratio[0] * ratio[1]))
+    return found

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Measures the enhancer at its worst: for every kind, quality, sampling and mode the mean and the worst picture.
+
+    scripts/measure_harm.py ORIGINALS... --qualities 75 95 100 ones --samplings 4:2:0 gray --modes fidelity balanced
+
+A folder with an INDEX.tsv (columns `file` and `kind`) is told apart by kind, others by their names. "ones" stands for
+quantisation tables of ones. Gains are PSNR over the decoded file after rounding to 8 bits, in dB; `spread` is the
+largest difference between R, G and B in what was decoded without colour; `dots` the peak-to-peak over the 64 phases of
+blocks, over the original's. Every picture's numbers go to `--csv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from tqdm import tqdm
+
+import enhance
+from enhance.evaluation.metrics.distortion import mse
+from enhance.evaluation.metrics.dots import dots_beyond
+from enhance.knobs import MODES, Knobs
+from enhance.training.crops import find_images, load_image
+
+Uint8 = npt.NDArray[np.uint8]
+
+ONES = "ones"
+SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "gray", "rgb")
+_SMALLEST_ERROR = 0.01  # of a picture that is exact but for a few samples: about 68 dB
+
+
+@dataclass(frozen=True)
+class Original:
+    """A picture and what it is one of."""
+
+    kind: str
+    name: str
+    pixels: Uint8
+
+
+def find_originals(folders: list[Path], crop: int | None, every: int) -> Iterator[Original]:
+    """The pictures of the folders, their first `crop` rows and columns."""
+    for folder in folders:
+        index = folder / "INDEX.tsv"
+        kinds: dict[str, str] = {}
+        if index.exists():
+            with index.open(encoding="utf-8", newline="") as stream:
+                kinds = {row["file"]: row["kind"] for row in csv.DictReader(stream, delimiter="\t")}
+        for path in find_images([folder])[::every]:
+            pixels = load_image(path)[:crop, :crop]
+            yield Original(kinds.get(path.name, folder.name), path.name, np.ascontiguousarray(pixels))
+
+
+def encode(pixels: Uint8, quality: str, sampling: str) -> bytes:
+    """A JPEG by libjpeg in Pillow; [H, W, 3] RGB or [H, W]."""
+    options: dict[str, Any] = {"keep_rgb": True} if sampling == "rgb" else {}
+    if sampling not in ("gray", "rgb"):
+        options = {"subsampling": sampling}
+    if quality == ONES:
+        options["qtables"] = [[1] * 64] * (1 if sampling in ("gray", "rgb") else 2)
+    else:
+        options["quality"] = int(quality)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def spread(pixels: Uint8) -> int:
+    """The largest difference between R, G and B of a pixel."""
+    return 0 if pixels.ndim == 2 else int(np.ptp(pixels.astype(np.int16), axis=2).max())
+
+
+def measure(
+    enhancer: enhance.Enhancer, original: Original, quality: str, sampling: str, modes: list[str]
+) -> list[dict[str, Any]]:
+    """One row for each mode."""
+    pixels = original.pixels
+    if sampling == "gray":
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
+    decoded = enhance.decode(encode(pixels, quality, sampling))
+    before = max(mse(pixels, decoded.pixels), _SMALLEST_ERROR)
+    rows = []
+    for mode in modes:
+        result = enhancer.run(decoded, Knobs(mode=mode))  # type: ignore[arg-type]
+        after = max(mse(pixels, result.pixels), _SMALLEST_ERROR)
+        withheld, factors = result.record.withheld or 0.0, result.record.factor
+        rows.append({
+            "kind": original.kind, "name": original.name, "quality": quality, "sampling": sampling, "mode": mode,
+            "before": round(10 * np.log10(255**2 / before), 3), "gain": round(float(10 * np.log10(before / after)), 4),
+            "withheld": round(withheld, 4), "factors": "/".join(f"{factor:.2f}" for factor in factors),
+            "spread": spread(result.pixels) if decoded.is_neutral else -1,
+            "dots": round(dots_beyond(pixels, result.pixels), 3),
+        })  # fmt: skip
+    return rows
+
+
+def report(rows: list[dict[str, Any]]) -> None:
+    """A line for each quality, sampling and mode: each kind's mean and worst gain, and the worst picture of all."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row["quality"], row["sampling"], row["mode"]].append(row)
+    for key, group in groups.items():
+        kinds: dict[str, list[float]] = defaultdict(list)
+        for row in group:
+            kinds[row["kind"]].append(row["gain"])
+        worst = min(group, key=lambda row: row["gain"])
+        told = "  ".join(f"{kind} {np.mean(gains):+.2f} ({min(gains):+.2f})" for kind, gains in kinds.items())
+        shown = [row["dots"] for row in group]
+        neutral = max((row["spread"] for row in group), default=-1)
+        sys.stdout.write(
+            f"q {key[0]:>4} {key[1]:5} {key[2]:10}  {told}  | worst {worst['gain']:+.3f} {worst['name']}"
+            f"  spread {neutral}  dots {np.mean(shown):+.2f} (at most {max(shown):+.2f})\n"
+        )
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("originals", nargs="+", type=Path, help="folders of pictures without compression")
+    parser.add_argument("--qualities", nargs="+", default=["10", "40", "75", "90"], metavar="Q", help="1-100, or ones")
+    parser.add_argument("--samplings", nargs="+", default=["4:2:0"], choices=SAMPLINGS)
+    parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
+    parser.add_argument("--model", type=Path, help="a checkpoint other than the one that ships")
+    parser.add_argument("--crop", type=int, help="take the first so many rows and columns")
+    parser.add_argument("--every", type=int, default=1, help="take every so-many-th picture")
+    parser.add_argument("--leave-out", nargs="+", default=[], metavar="WORD", help="pictures with this in their names")
+    parser.add_argument("--csv", type=Path, help="every picture's numbers")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    enhancer = enhance.Enhancer(options.model, dtype=options.dtype, threads=options.threads)
+    originals = [
+        one for one in find_originals(options.originals, options.crop, options.every)
+        if not any(word in one.name for word in options.leave_out)
+    ]  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    for quality in options.qualities:
+        for sampling in options.samplings:
+            found: list[dict[str, Any]] = []
+            for original in tqdm(originals, desc=f"q {quality} {sampling}", leave=False, disable=None):
+                found += measure(enhancer, original, quality, sampling, options.modes)
+            report(found)
+            rows += found
+    if options.csv:
+        with options.csv.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The measured trust of a model: full for one that is right, none for one that is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from enhance.codecs.jpeg.rate import JpegRate
+from enhance.diffusion.thresholds import RateTable
+from enhance.models.checkpoint import Checkpoint
+from enhance.training import trust_calibration
+from enhance.training.trust_calibration import calibrate_trust
+
+SQUARES = [
+    np.ascontiguousarray(data.astronaut()[top : top + 64, left : left + 64]) for top in (0, 192) for left in (128, 256)
+]
+
+
+class _Oracle(torch.nn.Module):
+    """Answers with a share of the true residual, which it is shown."""
+
+    def __init__(self, share: float, inner: Any) -> None:
+        super().__init__()
+        self.share, self.config = share, inner.config
+
+    def forward(self, r_t: Any, base: torch.Tensor, *others: Any) -> torch.Tensor:
+        originals = np.stack(SQUARES).transpose(0, 3, 1, 2).astype(np.float32)
+        if bool((base[:, 0] == base[:, 1]).all()):
+            weights = np.array([0.299, 0.587, 0.114], np.float32)
+            originals = np.broadcast_to(np.einsum("nchw,c->nhw", originals, weights)[:, None], originals.shape)
+        return self.share * (torch.from_numpy(originals / 127.5 - 1) - base)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust_calibration, "QUALITIES", (20, 75, 100))
+    monkeypatch.setattr(
+        trust_calibration, "SAMPLINGS", {"4:2:0": {"subsampling": "4:2:0"}, "gray": {}, "rgb": {"keep_rgb": True}}
+    )
+
+
+def answering(checkpoint: Checkpoint, share: float) -> Checkpoint:
+    one = RateTable((1.0,), (1.0,))
+    denoiser: Any = _Oracle(share, checkpoint.denoiser)
+    return dataclasses.replace(checkpoint, denoiser=denoiser, residual_scale=one, threshold=RateTable((1.0,), (9.0,)))
+
+
+@pytest.mark.usefixtures("few")
+def test_a_model_that_is_right_is_believed(tiny_checkpoint: Checkpoint) -> None:
+    tables = calibrate_trust(answering(tiny_checkpoint, 0.8), SQUARES[:2], SQUARES[2:], fall=10, progress=False)
+    for quality in (20, 75):
+        trust = tables(JpegRate.from_quality(quality), 0)
+        assert trust.luma == 1 and trust.chroma == 1
+        assert trust.full <= 0.02 and trust.none == pytest.approx(10 * trust.full)
+
+
+@pytest.mark.usefixtures("few")
+def test_one_that_is_wrong_is_not(tiny_checkpoint: Checkpoint) -> None:
+    tables = calibrate_trust(answering(tiny_checkpoint, -0.5), SQUARES[:2], SQUARES[2:], fall=10, progress=False)
+    for sampling in ("4:2:0", "gray", "rgb"):
+        table = tables.factors["mean"][sampling]
+        # A tenth of it moves the decoder's rounding into the intervals, which helps.
+        assert max(table.luma) <= 0.1, sampling
+
+
+@pytest.mark.usefixtures("few")
+def test_one_that_says_too_much_is_believed_in_part(tiny_checkpoint: Checkpoint) -> None:
+    tables = calibrate_trust(answering(tiny_checkpoint, 1.6), SQUARES[:2], SQUARES[2:], fall=1e6, progress=False)
+    assert 0.5 <= tables.factors["mean"]["4:2:0"].luma[0] <= 0.8
