@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from enhance.codecs.registry import decode, make_decoders
-    from enhance.enhancer import Enhanced, Enhancer, enhance
+    from enhance.enhancer import Enhancer, enhance
     from enhance.errors import (
         DecodeError,
         DeviceError,
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord, Metadata
+    from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord, EnhancementResult, Metadata
     from enhance.knobs import Knobs
 
 __version__ = "0.1.0"
 
 _MODULES = {
     "enhance.codecs.registry": ("decode", "make_decoders"),
-    "enhance.enhancer": ("Enhanced", "Enhancer", "enhance"),
+    "enhance.enhancer": ("Enhancer", "enhance"),
     "enhance.errors": (
         "DecodeError", "DeviceError", "EnhanceError", "OutputError", "UnsupportedImageError", "UsageError",
         "WeightsError",
     ),
-    "enhance.images": ("DecodedImage", "EnhancedImage", "EnhancementRecord", "Metadata"),
+    "enhance.images": ("DecodedImage", "EnhancedImage", "EnhancementRecord", "EnhancementResult", "Metadata"),
     "enhance.knobs": ("Knobs",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
-    "DecodeError", "DecodedImage", "DeviceError", "EnhanceError", "Enhanced", "EnhancedImage", "EnhancementRecord",
-    "Enhancer", "Knobs", "Metadata", "OutputError", "UnsupportedImageError", "UsageError", "WeightsError",
-    "__version__", "decode", "enhance", "make_decoders",
+    "DecodeError", "DecodedImage", "DeviceError", "EnhanceError", "EnhancedImage", "EnhancementRecord",
+    "EnhancementResult", "Enhancer", "Knobs", "Metadata", "OutputError", "UnsupportedImageError", "UsageError",
+    "WeightsError", "__version__", "decode", "enhance", "make_decoders",
 ]  # fmt: skip
 
 

@@ -6,36 +6,40 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
+from PIL import Image
 
 from enhance import runtime
-from enhance.codecs.jpeg.rate import JpegRate
-from enhance.codecs.vvc.rate import VvcRate
+from enhance.codecs.registry import find_codec
 from enhance.diffusion.noise import NoiseField
 from enhance.errors import DecodeError, UsageError, WeightsError
 from enhance.frames.depth import Values, to_dtype
 from enhance.images import (
-    BELIEVED,
     Consistency,
     DecodedImage,
     EnhancedImage,
     EnhancementRecord,
+    EnhancementResult,
     Rate,
     Trust,
 )
+from enhance.inference.choices import choose_rate, choose_trust
 from enhance.inference.reconstruction import Reconstruction, reconstruct
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
 from enhance.inference.tiled_denoiser import TiledDenoiser
-from enhance.knobs import Knobs, Sampling
+from enhance.knobs import Knobs, KnobValues, Sampling
 from enhance.models.checkpoint import Checkpoint, load_checkpoint
 from enhance.output.writer import OutputFormat, check_depth, check_target, write_image
-from enhance.sources import Opened, jpeg_rate, open_source
+from enhance.sources import Array, FileContent, Opened, PictureOrPath, open_source
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,22 +56,29 @@ _SMALL_BYTES = 700 * 2**20  # for so many pixels in float32 (`BandedDenoiser`), 
 _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 
-@dataclass(frozen=True)
-class Enhanced:
-    """What a call of the enhancer gives.
+def shipped_model(codec: str) -> Path:
+    """The file of the model that comes with a codec. Raises WeightsError where none does."""
+    known = find_codec(codec)
+    if known is None or known.weights is None:
+        raise WeightsError(f"no model ships for {codec}", hint="pass one of your own as the model")
+    return WEIGHTS / known.weights  # an absolute path stands for itself
 
-    Attributes:
-        image: the result, of the same kind as the source; an upright PIL image for a path.
-        records: what was done, one for each image (several for a batch of tensors).
-    """
 
-    image: Any
-    records: tuple[EnhancementRecord, ...]
+class CallOptions(KnobValues, total=False):
+    """The keyword arguments of `Enhancer.__call__`, for type checkers."""
 
-    @property
-    def record(self) -> EnhancementRecord:
-        """What was done to the first image."""
-        return self.records[0]
+    output: str | os.PathLike[str] | None
+    format: str | None
+    depth: int | None
+    overwrite: bool
+
+
+class EnhanceOptions(CallOptions, total=False):
+    """The keyword arguments of `enhance`, for type checkers."""
+
+    model: str | os.PathLike[str] | None
+    device: str
+    dtype: str
 
 
 class Enhancer:
@@ -110,7 +121,7 @@ class Enhancer:
             return self._own
         with self._lock:
             if codec not in self._shipped:
-                self._shipped[codec] = self._place(load_checkpoint(WEIGHTS / f"{codec}.safetensors"))
+                self._shipped[codec] = self._place(load_checkpoint(shipped_model(codec)))
             return self._shipped[codec]
 
     def _place(self, checkpoint: Checkpoint) -> Checkpoint:
@@ -139,7 +150,7 @@ class Enhancer:
         dtype = decoded.pixels.dtype if depth is None else np.dtype(_DTYPES[depth])
         knobs = knobs or Knobs()
         began = time.perf_counter()
-        rate, overridden, notes = _choose_rate(decoded, knobs)
+        rate, overridden, notes = choose_rate(decoded, knobs.told_rates)
         model = self.checkpoint(rate.codec)
         sampling = knobs.resolve(model.sampling)
         scale, threshold = model.residual_scale(rate.level), knobs.threshold * model.threshold(rate.level)
@@ -147,7 +158,7 @@ class Enhancer:
         if consistency is not None and overridden:
             consistency = None
             notes += ("not projected onto the file's own intervals: the quality was overridden",)
-        trust = _trust(decoded, rate, model, sampling, knobs)
+        trust = choose_trust(decoded, rate, model.trust, sampling, knobs)
         denoise = None
         if trust.is_blind:
             reconstruction, consistency = Reconstruction(np.array(to_dtype(decoded.pixels, dtype))), None
@@ -218,6 +229,15 @@ class Enhancer:
             ensemble=knobs.ensemble,
         )
 
+    @overload
+    def __call__(self, source: PictureOrPath, **options: Unpack[CallOptions]) -> EnhancementResult[Image.Image]: ...
+    @overload
+    def __call__(self, source: FileContent, **options: Unpack[CallOptions]) -> EnhancementResult[bytes]: ...
+    @overload
+    def __call__(self, source: Array, **options: Unpack[CallOptions]) -> EnhancementResult[Array]: ...
+    @overload
+    def __call__(self, source: torch.Tensor, **options: Unpack[CallOptions]) -> EnhancementResult[torch.Tensor]: ...
+
     def __call__(
         self,
         source: Any,
@@ -227,7 +247,7 @@ class Enhancer:
         depth: int | None = None,
         overwrite: bool = False,
         **knobs: Any,
-    ) -> Enhanced:
+    ) -> EnhancementResult[Any]:
         """Enhances whatever holds a decoded or a compressed picture.
 
         Args:
@@ -252,15 +272,17 @@ class Enhancer:
             EnhanceError: see `errors`; each names its source, the reason and a way out.
         """
         settings = Knobs(**knobs)
-        opened = open_source(source, quality=settings.quality, qp=settings.qp, format=format, depth=depth)
+        opened = open_source(source, told=settings.told_rates, format=format, depth=depth)
         if output is not None:
             _check_output(opened, output, format, depth, overwrite)
         elif depth is not None and not opened.gives_bytes:
             raise UsageError("depth is for files, and none is written", hint="name one with output=")
         enhanced = [self.run(image, settings, depth=_least_depth(image, depth)) for image in opened.images]
         if output is not None:
-            write_image(enhanced[0], output, fmt=format, depth=depth, overwrite=overwrite)
-        return Enhanced(opened.restore(enhanced), tuple(image.record for image in enhanced))
+            notes = write_image(enhanced[0], output, fmt=format, depth=depth, overwrite=overwrite)
+            record = enhanced[0].record
+            enhanced[0] = replace(enhanced[0], record=replace(record, notes=record.notes + notes))
+        return EnhancementResult(opened.restore(enhanced), tuple(image.record for image in enhanced))
 
 
 def _least_depth(image: DecodedImage, depth: int | None) -> int | None:
@@ -278,33 +300,6 @@ def _check_output(
         raise UsageError("an image with an alpha channel is not written", hint="save the image that is returned")
     check_depth(OutputFormat.from_path(output) if format is None else OutputFormat.from_name(format), depth)
     check_target(output, source=opened.images[0].source, overwrite=overwrite)
-
-
-def _choose_rate(decoded: DecodedImage, knobs: Knobs) -> tuple[Rate, bool, tuple[str, ...]]:
-    """The rate to condition on, whether it replaces the file's own, and notes."""
-    rate = decoded.rate
-    chosen: Rate | None
-    if rate.codec == "vvc":
-        chosen = None if knobs.qp is None else VvcRate(float(knobs.qp))
-        foreign = None if knobs.quality is None else "quality is for JPEG"
-    else:
-        chosen = None if knobs.quality is None else jpeg_rate(knobs.quality, decoded.is_gray)
-        foreign = None if knobs.qp is None else "qp is for VVC"
-    # Where both are given, each is for its own of several files.
-    notes = (f"{foreign}, and was not used for this {rate.codec} image",) if foreign and chosen is None else ()
-    if chosen is None or chosen.describe() == rate.describe():
-        return rate, False, notes
-    return chosen, True, notes
-
-
-def _trust(decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, knobs: Knobs) -> Trust:
-    """How far the correction is to be believed, the user's strength included."""
-    trust = BELIEVED
-    if isinstance(rate, JpegRate):
-        trust = model.trust(rate, float(sampling.perception), guarded=knobs.guard)
-    trust = trust.scaled(float(knobs.strength))
-    # What has no colour gets none. In gray files there is no chroma to speak of.
-    return replace(trust, chroma=0.0) if decoded.is_neutral else trust
 
 
 def _apply(
@@ -326,7 +321,7 @@ def _apply(
     try:
         return reconstruct(decoded.pixels, change, consistency, trust=trust, dtype=dtype), consistency, ()
     except DecodeError as error:
-        _LOG.warning("%s: %s", decoded.source, error)
+        _LOG.debug("%s: %s", decoded.source, error)
         unprojected = reconstruct(decoded.pixels, change, trust=trust, dtype=dtype)
         return unprojected, None, (f"not projected: {error.reason}",)
 
@@ -334,6 +329,16 @@ def _apply(
 @lru_cache(maxsize=4)
 def _shared_enhancer(model: str | None, device: str, dtype: str) -> Enhancer:
     return Enhancer(model, device=device, dtype=dtype)
+
+
+@overload
+def enhance(source: PictureOrPath, **options: Unpack[EnhanceOptions]) -> Image.Image: ...
+@overload
+def enhance(source: FileContent, **options: Unpack[EnhanceOptions]) -> bytes: ...
+@overload
+def enhance(source: Array, **options: Unpack[EnhanceOptions]) -> Array: ...
+@overload
+def enhance(source: torch.Tensor, **options: Unpack[EnhanceOptions]) -> torch.Tensor: ...
 
 
 def enhance(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,8 @@ class Metadata:
         icc_profile: the ICC profile as read; it describes `DecodedImage.pixels`.
         xmp: the XMP packet as read.
         comment: the JPEG comment.
+        photoshop: Photoshop's image resources, which hold IPTC captions, without thumbnails.
+        gain_map: the JPEG file of an HDR gain map that followed the picture.
         dpi: horizontal and vertical pixels per inch.
         orientation: EXIF orientation 1-8. Pixels are always stored unrotated; the writer keeps or applies it, once.
     """
@@ -101,6 +103,8 @@ class Metadata:
     icc_profile: bytes | None = None
     xmp: bytes | None = None
     comment: bytes | None = None
+    photoshop: bytes | None = None
+    gain_map: bytes | None = None
     dpi: tuple[float, float] | None = None
     orientation: int = 1
 
@@ -245,3 +249,26 @@ class EnhancedImage:
     metadata: Metadata = field(default_factory=Metadata)
     source: str = "<memory>"
     weights: npt.NDArray[np.float32] | None = None
+
+
+ImageT = TypeVar("ImageT", covariant=True)
+
+
+@dataclass(frozen=True)
+class EnhancementResult(Generic[ImageT]):
+    """What a call of the enhancer gives back: the picture in the caller's own kind, and what was done.
+
+    (`EnhancedImage` is the picture before that, as pixels with their metadata.)
+
+    Attributes:
+        image: of the same kind as the source; an upright PIL image for a path.
+        records: what was done, one for each image (several for a batch of tensors).
+    """
+
+    image: ImageT
+    records: tuple[EnhancementRecord, ...]
+
+    @property
+    def record(self) -> EnhancementRecord:
+        """What was done to the first image."""
+        return self.records[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 from enhance.errors import UsageError
 
@@ -170,6 +170,12 @@ class Knobs:
         if self.mode == "fidelity" and self.perception:
             raise UsageError("mode fidelity has no perception", hint="mode='perceptual' samples")
 
+    @property
+    def told_rates(self) -> dict[str, float]:
+        """What the user says of how strongly something was compressed: those of `quality` and `qp` that are given."""
+        told = {"quality": self.quality, "qp": self.qp}
+        return {name: value for name, value in told.items() if value is not None}
+
     def resolve(self, model: SamplingDefaults | None = None) -> Sampling:
         """Fills in what the user left open from the model's defaults."""
         model = model or SamplingDefaults()
@@ -187,6 +193,27 @@ class Knobs:
         if (self.steps or 1) > 1 or self.perception:
             return "perceptual"
         return DEFAULT_MODE if self.steps is None and self.perception is None else "fidelity"
+
+
+class KnobValues(TypedDict, total=False):
+    """The fields of `Knobs` as keyword arguments, for type checkers."""
+
+    quality: int | None
+    qp: float | None
+    mode: Mode | None
+    steps: int | None
+    perception: float | None
+    strength: float
+    seed: int
+    tile: int | Literal["auto"]
+    consistent: bool
+    guard: bool
+    ensemble: int
+    sampler: Sampler | None
+    eta: float | None
+    start: float | None
+    init: Start | None
+    threshold: float
 
 
 def _whole(name: str, value: object, low: int, high: int, also: str = "") -> None:

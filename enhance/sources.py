@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, TypeVar, Union
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 
-from enhance.codecs.jpeg.rate import JpegRate
-from enhance.codecs.registry import decode
-from enhance.codecs.vvc.rate import VvcRate
+from enhance.codecs.codec import Codec, RateKnob
+from enhance.codecs.registry import all_codecs, decode, find_codec
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.frames.depth import to_dtype
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
 from enhance.metadata.carry_over import carry_over, orient, read_orientation
 from enhance.output.writer import OutputFormat, check_depth, encode_image
+
+PictureOrPath = Union[Image.Image, str, "os.PathLike[str]"]
+"""What becomes a PIL image."""
+
+FileContent = Union[bytes, bytearray, memoryview, "BinaryIO"]
+"""What becomes the bytes of a file."""
+
+Array = TypeVar("Array", bound=npt.NDArray[Any])
 
 Restore = Callable[[Sequence[EnhancedImage]], Any]
 
@@ -52,8 +60,7 @@ class Opened:
 def open_source(
     source: Any,
     *,
-    quality: int | None = None,
-    qp: float | None = None,
+    told: Mapping[str, float] | None = None,
     format: str | None = None,
     depth: int | None = None,
 ) -> Opened:
@@ -61,8 +68,7 @@ def open_source(
 
     Args:
         source: see `Enhancer.__call__`.
-        quality: JPEG quality 1-100, for sources that do not tell theirs.
-        qp: VVC quantisation parameter 0-63, likewise.
+        told: `Knobs.told_rates`, for sources that do not tell how strongly they were compressed.
         format: of the bytes that bytes and binary files give; PNG by default.
         depth: bits per sample of those bytes, see `encode_image`.
 
@@ -70,13 +76,13 @@ def open_source(
         UsageError: the source is of no known kind, or does not tell its rate.
         DecodeError, UnsupportedImageError: see `codecs.registry.decode`.
     """
-    told = _Told(quality, qp)
+    by_user = _Told(told or {})
     if isinstance(source, Image.Image):
-        return _open_pil(source, told)
+        return _open_pil(source, by_user)
     if isinstance(source, np.ndarray):
-        return _open_array(source, told)
+        return _open_array(source, by_user)
     if isinstance(source, torch.Tensor):
-        return _open_tensor(source, told)
+        return _open_tensor(source, by_user)
     if isinstance(source, (str, os.PathLike)):
         return Opened((decode(source),), lambda enhanced: to_pil(enhanced[0], upright=True))
     if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
@@ -107,28 +113,27 @@ def to_pil(image: EnhancedImage, *, upright: bool = False) -> Image.Image:
     return result
 
 
-def jpeg_rate(quality: int, is_gray: bool) -> JpegRate:
-    """The rate of IJG's tables; gray pictures have no chroma table. Raises UsageError outside 1-100."""
-    rate = JpegRate.from_quality(quality)
-    return JpegRate(rate.quality, rate.luma, rate.luma, subsampling=(1, 1), space="gray") if is_gray else rate
-
-
 @dataclass(frozen=True)
 class _Told:
-    """What the user says about pixels that do not tell how they were compressed."""
+    """What the user says about pixels that do not tell how they were compressed: knobs by name, their values."""
 
-    quality: int | None
-    qp: float | None
+    values: Mapping[str, float]
 
     def rate(self, is_gray: bool, kind: str) -> Rate:
-        if self.quality is not None and self.qp is not None:
-            raise UsageError(f"{kind} was either a JPEG or VVC", hint="pass quality or qp, not both")
-        if self.qp is not None:
-            return VvcRate(float(self.qp))
-        if self.quality is not None:
-            return jpeg_rate(self.quality, is_gray)
-        hint = "pass quality=1..100 of the JPEG or qp=0..63 of the VVC stream that it was, or the file itself"
-        raise UsageError(f"{kind} does not tell how it was compressed", hint=hint)
+        knobs: dict[str, tuple[Codec, RateKnob]] = {}
+        for codec in all_codecs():
+            if codec.knob is not None:
+                knobs.setdefault(codec.knob.name, (codec, codec.knob))
+        meant = [knobs[name] for name in self.values if name in knobs]
+        if len(meant) > 1:
+            titles, names = (" or ".join(words) for words in zip(*((codec.title, knob.name) for codec, knob in meant)))
+            raise UsageError(f"{kind} was either {titles}", hint=f"pass {names}, not both")
+        if not meant:
+            ways = " or ".join(f"{knob.name}={knob.values} of the {codec.title}" for codec, knob in knobs.values())
+            hint = f"pass {ways} that it was, or the file itself"
+            raise UsageError(f"{kind} does not tell how it was compressed", hint=hint)
+        knob = meant[0][1]
+        return knob.rate(self.values[knob.name], is_gray)
 
 
 def _open_pil(image: Image.Image, told: _Told) -> Opened:
@@ -141,7 +146,6 @@ def _open_pil(image: Image.Image, told: _Told) -> Opened:
     converted = image if image.mode == mode else image.convert(mode)
     alpha = converted.getchannel("A") if mode in ("LA", "RGBA") else None
     pixels = np.array(converted.convert("L" if mode in ("L", "LA") else "RGB"))
-    # A JPEG from Image.open; an edited copy has lost its tables in Pillow, too.
     rate = _pil_rate(image) or told.rate(pixels.ndim == 2, "this PIL image")
     name = getattr(image, "filename", "") or "<PIL image>"
     decoded = DecodedImage(pixels, rate, metadata, source=os.fspath(name), notes=_notes(rate))
@@ -155,26 +159,10 @@ def _open_pil(image: Image.Image, told: _Told) -> Opened:
     return Opened((decoded,), restore, alpha is not None)
 
 
-def _pil_rate(image: Image.Image) -> JpegRate | None:
-    tables: dict[int, Sequence[int]] = getattr(image, "quantization", None) or {}
-    layers: list[tuple[Any, ...]] = getattr(image, "layer", None) or []  # (identifier, h, v, table) per component
-    if not tables:
-        return None
-    numbers = [layer[3] for layer in layers[:2]] or sorted(tables)[:2]
-    if any(number not in tables for number in numbers):
-        return None
-    # Pillow gives them in natural order since 8.3.
-    luma, *chroma = (np.asarray(tables[number]).reshape(8, 8) for number in numbers)
-    # libjpeg codes RGB and CMYK with the luma table alone.
-    plain = image.info.get("adobe_transform") == 0 and len(set(numbers)) == 1
-    sampling = [(horizontal, vertical) for _, horizontal, vertical, _ in layers[:2]]
-    subsampling = tuple(max(a // b, 1) for a, b in zip(*sampling)) if len(sampling) == 2 else None
-    return JpegRate.from_tables(
-        luma,
-        chroma[0] if chroma and image.mode != "L" and not plain else None,
-        subsampling=subsampling,
-        space="rgb" if plain and chroma else None,
-    )
+def _pil_rate(image: Image.Image) -> Rate | None:
+    """What an image still knows of its file: a JPEG from Image.open; an edited copy has lost its tables in Pillow."""
+    told = (codec.rate_of_image(image) for codec in all_codecs() if codec.rate_of_image is not None)
+    return next((rate for rate in told if rate is not None), None)
 
 
 def _pil_metadata(image: Image.Image, keeps_profile: bool) -> Metadata:
@@ -243,4 +231,5 @@ def _plain(pixels: Pixels, told: _Told, source: str, kind: str) -> DecodedImage:
 
 
 def _notes(rate: Rate) -> tuple[str, ...]:
-    return (_NO_FILE,) if rate.codec == "jpeg" else ()
+    codec = find_codec(rate.codec)
+    return (_NO_FILE,) if codec is not None and codec.says_originals else ()

@@ -23,11 +23,11 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 from enhance import Enhancer, decode
+from enhance.codecs.registry import level_name
 from enhance.errors import EnhanceError, UsageError
 from enhance.evaluation.measuring.measurement import BASELINE, ORIGINAL
 from enhance.evaluation.measuring.protocol import JpegProtocol, Protocol, VvcProtocol
 from enhance.evaluation.measuring.settings import describe, parse
-from enhance.evaluation.reporting.tables import LEVELS
 from enhance.frames.depth import to_dtype
 from enhance.output.atomic_file import as_output_error, atomic_file
 
@@ -82,7 +82,7 @@ def make_strip(name: str, columns: Sequence[str], protocol: Protocol, level: int
     original = protocol.coded_part(region.load())
     stream = protocol.code(original, level, region.photo)
     decoded = decode(stream)
-    titles = {ORIGINAL: ORIGINAL, BASELINE: f"{protocol.codec.upper()}, {LEVELS[protocol.codec]} {level}"}
+    titles = {ORIGINAL: ORIGINAL, BASELINE: f"{protocol.codec.upper()}, {level_name(protocol.codec)} {level}"}
     pictures = {ORIGINAL: original, BASELINE: decoded.pixels}
     for column in columns:
         if column not in pictures:

@@ -191,7 +191,7 @@ def test_alpha_passes_through(enhancer: Enhancer, mode: str, tmp_path: Path) -> 
 def test_arrays(enhancer: Enhancer) -> None:
     rgb = np.asarray(photo())
     result = enhancer(rgb, quality=20).image
-    assert (result.shape, result.dtype) == (rgb.shape, np.uint8)
+    assert (result.shape, result.dtype) == (rgb.shape, rgb.dtype)
     alpha = np.dstack([rgb, rgb[..., :1]])
     with_alpha = enhancer(alpha, quality=20).image
     assert np.array_equal(with_alpha[..., :3], result)
@@ -241,7 +241,7 @@ def test_pixels_alone_need_a_quality(enhancer: Enhancer, source: Any) -> None:
 @pytest.mark.parametrize("kind", ["array", "gray array", "tensor", "PIL image"])
 def test_pixels_that_were_vvc(tiny_weights: Path, kind: str) -> None:
     picture = np.asarray(photo("L" if kind == "gray array" else "RGB"))
-    source = {
+    source: Any = {
         "tensor": torch.from_numpy(picture.copy()).permute(-1, 0, 1).float() / 255 if picture.ndim == 3 else None,
         "PIL image": Image.fromarray(picture),
     }.get(kind, picture)
@@ -313,7 +313,7 @@ def test_a_depth_that_nothing_can_hold_is_refused_before_the_work(
 )  # fmt: skip
 def test_what_is_no_picture_is_a_usage_error(source: Any) -> None:
     with pytest.raises(UsageError):
-        open_source(source, quality=20)
+        open_source(source, told={"quality": 20})
 
 
 def test_bad_files_and_odd_modes_are_their_own_errors(enhancer: Enhancer, tmp_path: Path) -> None:

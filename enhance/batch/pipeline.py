@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enhance.batch.plan import STREAM, Job, Outcome, Status
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 Decode = Callable[[str], DecodedImage]
 Enhance = Callable[[DecodedImage], EnhancedImage]
-Write = Callable[[EnhancedImage, Job], None]
+Write = Callable[[EnhancedImage, Job], Sequence[str] | None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class _UnderWay:
     size: int = 0
     pixels: int = 0
     record: EnhancementRecord | None = None
-    written: Future[None] | None = None
+    written: Future[Sequence[str] | None] | None = None
     error: EnhanceError | None = None
 
     @property
@@ -108,7 +108,7 @@ def run_batch(
         jobs: from `plan_batch`.
         enhance: the network; called in the caller's thread, one picture at a time, but for small pictures.
         decode: called in threads with an input's name.
-        write: called in threads; must leave no half file behind.
+        write: called in threads; must leave no half file behind. Returns notes for the record.
         memory: bytes of pictures that may wait between decoder and writer. A picture above it is worked on alone.
         small: the pictures that have a thread of their own in the network; none are if it is not given.
         abandon: ends what `decode` is waiting for, in all its threads; called, perhaps repeatedly, where the batch is
@@ -224,8 +224,9 @@ class _Pipeline:
         try:
             if item.enhancing is not None:
                 item.enhancing.result()
-            if item.written is not None:
-                item.written.result()
+            notes = item.written.result() if item.written is not None else None
+            if notes and item.record is not None:
+                item.record = replace(item.record, notes=(*item.record.notes, *notes))
         except BrokenPipeError:
             raise
         except Exception as error:

@@ -2,8 +2,8 @@
 
 Everything that can be refused is refused here, before any work is done:
 
-- An output that is one of the inputs (by name, symbolic or hard link) is never written.
-- Two inputs that would write one output are refused, both named. The same file named twice is done once.
+- An output that is one of the inputs (by name, symbolic or hard link) is never written: that input fails.
+- Two inputs that would write one output fail, each naming the other. The same file named twice is done once.
 - Outputs that exist are refused, unless they are to be skipped (`--resume`: those that are whole) or replaced
   (`--force`).
 
@@ -12,7 +12,8 @@ Everything that can be refused is refused here, before any work is done:
 Folders are walked in the order of names. Of their files, those are taken that a decoder recognises by their first bytes
 or that carry an extension of a known codec (a text file called .jpg is a failure to report, not a file to pass over;
 but .bin and .bit may be anything, there only the first bytes count);
-hidden files and the output folder are not looked at. A file named explicitly is always taken.
+hidden files and the output folder are not looked at. A file named explicitly is always taken. What is passed over is
+told with its reason.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from enhance.codecs.decoder import HEAD_SIZE
+from enhance.codecs.reading import is_special
 from enhance.codecs.registry import find_decoder, known_extensions
 from enhance.errors import DecodeError, EnhanceError, OutputError, UsageError
 from enhance.images import EnhancementRecord
@@ -34,6 +36,12 @@ from enhance.output.wholeness import judge
 
 STREAM = "-"
 _AMBIGUOUS = {".bin", ".bit"}
+_UNKNOWN = "no picture of a known kind"
+PICTURE_EXTENSIONS = {
+    ".avif", ".bmp", ".exr", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm",
+    ".png", ".pnm", ".ppm", ".psd", ".svg", ".tga", ".tif", ".tiff", ".webp",
+}  # fmt: skip
+"""Lower-case extensions, with their dot, that pictures have, of kinds that are handled and of others."""
 Existing = Literal["refuse", "skip", "replace"]
 Status = Literal["done", "skipped", "failed", "not started"]
 
@@ -83,18 +91,26 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """Something in a folder that is no input, and why: "hidden", for example."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is to be done.
 
     Attributes:
         jobs: in order.
         settled: inputs that need no work: failures that show already, and, with `skip`, finished ones.
-        passed_over: number of files in folders that are not pictures of a known codec.
+        passed_over: what is in the folders besides.
     """
 
     jobs: tuple[Job, ...]
     settled: tuple[Outcome, ...] = ()
-    passed_over: int = 0
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 def plan_batch(
@@ -129,10 +145,10 @@ def plan_batch(
         if os.path.lexists(out) and not os.path.isdir(out):
             raise UsageError("is a file, not a folder", source=out, hint="name a folder with -o")
         jobs = [Job(name, str(Path(out, _renamed(place, extension)))) for name, place in found]
-    jobs = _without_collisions(jobs)
-    _refuse_inputs_as_outputs(jobs)
+    jobs, clashing = _without_collisions(jobs)
+    jobs, dangerous = _without_inputs_as_outputs(jobs)
     jobs, finished = _without_existing(jobs, existing)
-    return Plan(tuple(jobs), (*walk.failures, *finished), walk.passed_over)
+    return Plan(tuple(jobs), (*walk.failures, *clashing, *dangerous, *finished), tuple(walk.passed_over))
 
 
 class _Walk:
@@ -142,7 +158,7 @@ class _Walk:
         self.out = out
         self.recursive = recursive
         self.failures: list[Outcome] = []
-        self.passed_over = 0
+        self.passed_over: list[PassedOver] = []
 
     def find(self, name: str) -> Iterator[tuple[str, str]]:
         """The files behind one argument, each with its place relative to the output folder."""
@@ -175,18 +191,20 @@ class _Walk:
         for folder, below, names in os.walk(top, onerror=self._unreadable):
             below[:] = [name for name in sorted(below) if self._is_walked(os.path.join(folder, name))]
             if not self.recursive:
+                for name in below:
+                    self._pass_over(os.path.join(folder, name), "a subfolder, -r takes it")
                 below.clear()
             for name in sorted(names):
                 path = os.path.join(folder, name)
-                if name.startswith("."):
-                    continue
-                if _looks_known(path):
+                reason = "hidden" if name.startswith(".") else _obstacle(path)
+                if reason is None:
                     yield path, os.path.relpath(path, top)
                 else:
-                    self.passed_over += 1
+                    self._pass_over(path, reason)
 
     def _is_walked(self, folder: str) -> bool:
         if Path(folder).name.startswith("."):
+            self._pass_over(folder, "hidden")
             return False
         return not (os.path.exists(self.out) and os.path.samefile(folder, self.out))
 
@@ -194,20 +212,25 @@ class _Walk:
         reason = f"the folder cannot be read: {error.strerror}"
         self._fail(str(error.filename), DecodeError(reason, source=str(error.filename), hint="check its permissions"))
 
+    def _pass_over(self, name: str, reason: str) -> None:
+        self.passed_over.append(PassedOver(name, reason))
+
     def _fail(self, name: str, error: EnhanceError) -> None:
         self.failures.append(Outcome("failed", name, error=error))
 
 
-def _looks_known(path: str) -> bool:
+def _obstacle(path: str) -> str | None:
+    """Why a file in a folder is no input; None: it is one, or will tell the reason when it is read."""
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):  # a named pipe would block
-            return False
+        special = is_special(path)
+        if special is not None:  # reading a named pipe would wait
+            return special
         if _has_known_name(path):
-            return True
+            return None
         with Path(path).open("rb") as file:
-            return find_decoder(file.read(HEAD_SIZE)) is not None
-    except OSError:  # whether it is one of ours shows in its name only; reading it again will tell the reason
-        return _has_known_name(path)
+            return None if find_decoder(file.read(HEAD_SIZE)) is not None else _UNKNOWN
+    except OSError:  # whether it is one of ours shows in its name only
+        return None if _has_known_name(path) else "cannot be read, and its name is no picture's of a known kind"
 
 
 def _has_known_name(path: str) -> bool:
@@ -216,21 +239,30 @@ def _has_known_name(path: str) -> bool:
 
 
 def _renamed(place: str, extension: str) -> str:
-    """The result's name: the extension of a known codec is replaced, anything else is part of the name."""
+    """The result's name: a picture's extension, even a wrong one, is replaced; anything else is part of the name."""
     stem, suffix = os.path.splitext(place)
-    return (stem if suffix.lower() in known_extensions() else place) + extension
+    return (stem if suffix.lower() in (*known_extensions(), *PICTURE_EXTENSIONS) else place) + extension
 
 
-def _without_collisions(jobs: list[Job]) -> list[Job]:
-    first: dict[str, Job] = {}
+def _without_collisions(jobs: list[Job]) -> tuple[list[Job], list[Outcome]]:
+    """The jobs that alone have their output, and the failures of those that would share one."""
+    sharing: dict[str, list[Job]] = {}
     for job in jobs:
-        other = first.setdefault(os.path.abspath(job.output), job)
-        if other is not job and not _same_file(job.input, other.input):
-            raise UsageError(
-                f"{other.input} and {job.input} would both become {job.output}",
-                hint="nothing was done; give them different output folders, or rename one",
-            )
-    return list(first.values())
+        others = sharing.setdefault(os.path.abspath(job.output), [])
+        if not any(_same_file(job.input, other.input) for other in others):
+            others.append(job)
+    return [group[0] for group in sharing.values() if len(group) == 1], [
+        Outcome("failed", job.input, job.output, error=_collision(job, group))
+        for group in sharing.values()
+        if len(group) > 1
+        for job in group
+    ]
+
+
+def _collision(job: Job, group: list[Job]) -> UsageError:
+    other = next(other for other in group if other is not job)
+    reason = f"it and {other.input} would both become {job.output}"
+    return UsageError(reason, source=job.input, hint="give them different output folders, or rename one")
 
 
 def _same_file(one: str, other: str) -> bool:
@@ -240,16 +272,19 @@ def _same_file(one: str, other: str) -> bool:
         return False
 
 
-def _refuse_inputs_as_outputs(jobs: list[Job]) -> None:
+def _without_inputs_as_outputs(jobs: list[Job]) -> tuple[list[Job], list[Outcome]]:
+    """The jobs that write over no input, and the failures of the others."""
     identities = {identity: job.input for job in jobs if (identity := _identity(job.input))}
+    safe, settled = [], []
     for job in jobs:
-        identity = _identity(job.output)
-        if identity in identities:
-            raise UsageError(
-                f"the result would replace the input {identities[identity]}",
-                source=job.output,
-                hint="inputs are never written to; name another output",
-            )
+        victim = identities.get(_identity(job.output) or (-1, -1))
+        if victim is None:
+            safe.append(job)
+            continue
+        reason = f"the result would replace the input {victim}"
+        error = UsageError(reason, source=job.output, hint="inputs are never written to; name another output")
+        settled.append(Outcome("failed", job.input, job.output, error=error))
+    return safe, settled
 
 
 def _identity(name: str) -> tuple[int, int] | None:

@@ -8,23 +8,21 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 from enhance.errors import OutputError, one_line
 
 
 def say(text: object) -> None:
-    """One line on stderr, control characters escaped. That nobody can read it is no reason to stop."""
-    with contextlib.suppress(OSError, ValueError):
-        print(f"enhance: {one_line(text)}", file=sys.stderr, flush=True)
+    """One line on stderr, control characters escaped."""
+    print(f"enhance: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors show arguments, file names for example, with their control characters escaped."""
 
     def error(self, message: str) -> NoReturn:
-        with contextlib.suppress(OSError, ValueError):
-            self.print_usage(sys.stderr)
+        self.print_usage(sys.stderr)
         say(f"error: {message}")
         sys.exit(2)
 
@@ -70,6 +68,26 @@ def occupy_closed_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = cast(TextIO, _Forgiving(sys.stderr))
+
+
+class _Forgiving:
+    """A stderr that loses what it cannot write, to a full disk for example, instead of ending the program."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def require_stdout() -> None:

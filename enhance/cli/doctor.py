@@ -90,10 +90,11 @@ def _machine() -> dict[str, Any]:
 
 
 def _decoders(at: _At) -> dict[str, Any]:
-    from enhance.codecs.registry import all_decoders
+    from enhance.codecs.registry import added_codecs, all_decoders
     from enhance.codecs.vvc.programs import VTM, VVDEC, choose_decoder
 
     found = {f"codec {decoder.name}": " ".join(decoder.extensions) for decoder in all_decoders()}
+    found |= {f"codec {name}": f"left out: {problem}" for name, problem in added_codecs()[1].items()}
     found |= {"libjpeg (Pillow)": _or_reason(_libjpeg)}
     found |= {decoder.title: _or_reason(partial(_external, decoder, at)) for decoder in (VTM, VVDEC)}
     found |= {"ffmpeg (imageio-ffmpeg)": _or_reason(partial(_ffmpeg, at))}
@@ -137,7 +138,7 @@ def _output(program: Path, *arguments: str) -> str:
 
 
 def _weights() -> dict[str, Any]:
-    from enhance.codecs.registry import all_decoders
+    from enhance.codecs.registry import all_codecs
     from enhance.enhancer import WEIGHTS
     from enhance.models.checkpoint import load_checkpoint
 
@@ -145,7 +146,7 @@ def _weights() -> dict[str, Any]:
         checkpoint = load_checkpoint(path)
         return f"{checkpoint.codec}, {path.stat().st_size / 2**20:.1f} MiB, sha256 {checkpoint.sha256}"
 
-    needed = {WEIGHTS / f"{decoder.name}.safetensors" for decoder in all_decoders()}
+    needed = {WEIGHTS / codec.weights for codec in all_codecs() if codec.weights is not None}
     files = sorted(needed.union(WEIGHTS.glob("*.safetensors")))
     return {path.name: _or_reason(partial(check, path)) for path in files}
 

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from enhance.knobs import ENSEMBLES
+from enhance.errors import UsageError
+from enhance.knobs import ENSEMBLES, Knobs
+
+if TYPE_CHECKING:
+    from enhance.evaluation.measuring.protocol import Protocol
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--codec", nargs="+", choices=["jpeg", "vvc"], default=["jpeg"], help="default: jpeg")
+    group.add_argument("--codec", nargs="+", choices=list(_PROTOCOLS), default=["jpeg"], help="default: jpeg")
     group.add_argument("--qualities", type=int, nargs="+", metavar="Q", help="of JPEG (default: 10 20 30 40)")
     group.add_argument("--subsampling", choices=["4:4:4", "4:2:2", "4:2:0"], help="of JPEG (default: 4:2:0)")
     group.add_argument("--gray", action="store_true", help="code the originals' luma as gray JPEG")
@@ -82,18 +88,79 @@ def _add_measuring(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(options: argparse.Namespace) -> int:
     """Runs `enhance eval`; returns the exit status: 1 if a peer failed. Raises EnhanceError."""
     from enhance.cli.doctor import examine
-    from enhance.evaluation import planning
     from enhance.evaluation.evaluate import evaluate, evaluate_into
+    from enhance.evaluation.measuring.peers import Peer
     from enhance.evaluation.metrics.catalog import USUAL
+    from enhance.evaluation.planning import make_plan
     from enhance.evaluation.reporting import tables
 
-    planning.check(args)
-    plan = planning.make_plan(args)
-    outcome = evaluate(plan) if args.output is None else evaluate_into(args.output, plan, examine(with_places=False))
+    _check(options)
+    plan = make_plan(
+        options.originals,
+        [_PROTOCOLS[codec](options) for codec in _PROTOCOLS if codec in options.codec],
+        _settings(options),
+        images=options.images,
+        peers=[Peer.parse(text, options.peer_time) for text in options.peer],
+        models=options.model,
+        machine={name: getattr(options, name) for name in ("device", "dtype", "threads")},
+        metrics=options.metrics,
+        metric_weights=options.metrics_dir,
+        measures_sets=options.output is not None,
+        record={name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()},
+        is_quiet=options.quiet,
+    )
+    output: Path | None = options.output
+    outcome = evaluate(plan) if output is None else evaluate_into(output, plan, examine(with_places=False))
     measured = [*plan.metrics.of_pictures, *plan.metrics.of_sets]
-    names = [name for name in measured if args.metrics or name in USUAL]
+    names = [name for name in measured if options.metrics or name in USUAL]
     sys.stdout.write(tables.to_table(outcome.summaries, names) + "\n")
     return 1 if outcome.failures else 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuses options that do not go together, before anything is loaded. Raises UsageError."""
+    for codec, names in _OPTIONS_OF_CODEC.items():
+        given = [name for name in names if getattr(options, name) not in (None, False)]
+        if given and codec not in options.codec:
+            raise UsageError(f"--{given[0]} is not for {' '.join(options.codec)}", hint="--codec chooses the codec")
+    output: Path | None = options.output
+    if output is not None and (output.suffix in (".csv", ".json", ".md") or output.is_file()):
+        raise UsageError("--output is a folder", source=str(output))
+    if options.metrics_dir is not None and not options.metrics_dir.is_dir():
+        raise UsageError("there is no such folder of weights", source=str(options.metrics_dir))
+    if not options.peer_time > 0:
+        raise UsageError(f"--peer-time must be above 0, not {options.peer_time:g}")
+
+
+def _jpeg_protocol(options: argparse.Namespace) -> Protocol:
+    from enhance.evaluation.measuring.protocol import JpegProtocol
+
+    levels = tuple(dict.fromkeys(options.qualities or JpegProtocol.levels))
+    return JpegProtocol(levels, options.subsampling or JpegProtocol.subsampling, options.gray)
+
+
+def _vvc_protocol(options: argparse.Namespace) -> Protocol:
+    from enhance.evaluation.measuring.protocol import VvcProtocol
+
+    levels = tuple(dict.fromkeys(options.qps or VvcProtocol.levels))
+    cache = options.cache or (options.output / "streams" if options.output else None)
+    return VvcProtocol(levels, options.streams, options.preset or VvcProtocol.preset, cache)
+
+
+_PROTOCOLS: dict[str, Callable[[argparse.Namespace], Protocol]] = {"jpeg": _jpeg_protocol, "vvc": _vvc_protocol}
+_OPTIONS_OF_CODEC = {"jpeg": ("qualities", "subsampling", "gray"), "vvc": ("qps", "streams", "preset", "cache")}
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Knobs]:
+    from enhance.evaluation.measuring.settings import KNOB_TYPES, combine, parse, parse_switch
+
+    choices = {name: getattr(options, name) or [] for name in ("mode", *KNOB_TYPES)}
+    choices |= {name: parse_switch(getattr(options, name) or []) for name in ("consistent", "guard")}
+    # Settings by name stand alone, unless knobs ask for combinations, too.
+    settings = combine(choices) if any(choices.values()) or not options.setting else {}
+    for text in options.setting:
+        settings |= parse(text)
+    return settings

@@ -28,6 +28,7 @@ from enhance.cli.options import (
     chosen_limits,
     full_range,
 )
+from enhance.codecs.vvc.codec import VVC
 from enhance.codecs.vvc.followed_log import FollowedLog
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import DecodeError, UsageError
@@ -94,7 +95,7 @@ def main(options: argparse.Namespace) -> int:
 
         source = _source(options, stack)
         enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
-        enhancer.checkpoint("vvc")  # a missing model shows before anything waits for the other end of a pipe
+        enhancer.checkpoint(VVC.name)  # a missing model shows before anything waits for the other end of a pipe
         video = stack.enter_context(source)
         report = stack.enter_context(_Report(video.notes, quiet=options.quiet))
 

@@ -14,6 +14,8 @@ from tqdm import tqdm
 from enhance.batch.plan import Outcome, Plan
 from enhance.cli.console import say
 
+_MOST_REASONS = 10
+
 
 class Reporter:
     """Tells what becomes of each input, keeps count, and knows the exit status that follows.
@@ -23,15 +25,18 @@ class Reporter:
     Args:
         plan: what is to be done.
         quiet: say nothing but errors.
+        verbose: name every file that something is said of; otherwise one, and how many more.
         json_lines: one JSON object per input on stdout.
     """
 
-    def __init__(self, plan: Plan, *, quiet: bool, json_lines: bool) -> None:
+    def __init__(self, plan: Plan, *, quiet: bool, json_lines: bool, verbose: bool = False) -> None:
         self.plan = plan
         self.quiet = quiet
+        self.verbose = verbose and not quiet
         self.json_lines = json_lines
         self.count: Counter[str] = Counter()
-        self.notes: Counter[str] = Counter()
+        self.notes: dict[str, list[str]] = {}
+        self.reasons: dict[str, list[str]] = {}
         self.exit_codes: set[int] = set()
         self.pixels = 0
         self.began = time.monotonic()
@@ -50,10 +55,15 @@ class Reporter:
         """Takes one outcome."""
         self.count[outcome.status] += 1
         self.pixels += outcome.pixels if outcome.status == "done" else 0
-        if outcome.record is not None:
-            self.notes.update(outcome.record.notes)
+        if self.verbose and outcome.status != "failed":
+            self._say(f"{outcome.status}: {outcome.input}" + (f" to {outcome.output}" if outcome.output else ""))
+        for note in outcome.record.notes if outcome.record is not None else ():
+            self.notes.setdefault(note, []).append(outcome.input)
+            if self.verbose:
+                self._say(f"note: {outcome.input}: {note}")
         if outcome.error is not None:
             self.exit_codes.add(outcome.error.exit_code)
+            self.reasons.setdefault(outcome.error.reason, []).append(outcome.input)
             self._say(f"error: {_named(outcome)}")
         if self.json_lines:
             print(json.dumps(outcome.describe()), flush=True)
@@ -88,17 +98,30 @@ class Reporter:
         return self.pixels / 1e6 / max(time.monotonic() - self.began, 1e-9)
 
     def _sum_up(self) -> None:
-        for note, count in self.notes.items():
-            self._say(f"note: {note}" + (f" ({count} images)" if count > 1 else ""))
+        """Notes, and a table: how many inputs were done, skipped, failed, and what was no input; each with why."""
+        if not self.verbose:
+            for note, names in self.notes.items():
+                self._say(f"note: {_first_of(names)}: {note}")
+        self._row("done", self.count["done"], self._achievement())
+        self._row("skipped", self.count["skipped"], "finished before")
+        for reason, names in _most_frequent(self.reasons):
+            self._row("failed", len(names), f"{reason}: {_first_of(names)}")
+        self._row("not started", self.count["not started"], "the disk cannot take more")
+        passed_over: dict[str, list[str]] = {}
+        for it in self.plan.passed_over:
+            passed_over.setdefault(it.reason, []).append(it.name)
+            if self.verbose:
+                self._say(f"passed over: {it.name}: {it.reason}")
+        for reason, names in passed_over.items():
+            self._row("passed over", len(names), f"{reason}: {_first_of(names)}")
+
+    def _achievement(self) -> str:
         seconds = time.monotonic() - self.began
-        done, megapixels = self.count["done"], self.pixels / 1e6
-        parts = [f"{done} image{'s' * (done != 1)}, {megapixels:.2f} megapixels in {seconds:.1f} s"]
-        if done:
-            parts[0] += f" ({self._speed():.2f} megapixels per second)"
-        parts += [f"{self.count[status]} {text}" for status, text in _COUNTED if self.count[status]]
-        if self.plan.passed_over:
-            parts.append(f"{self.plan.passed_over} other file{'s' * (self.plan.passed_over != 1)} passed over")
-        self._say("; ".join(parts))
+        return f"{self.pixels / 1e6:.2f} megapixels in {seconds:.1f} s ({self._speed():.2f} megapixels per second)"
+
+    def _row(self, status: str, count: int, reason: str) -> None:
+        if count:
+            self._say(f"{status:12}{count:7}  {reason}")
 
     def _say(self, text: str) -> None:
         with tqdm.external_write_mode(file=sys.stderr) if self.bar is not None else nullcontext():
@@ -112,4 +135,12 @@ def _named(outcome: Outcome) -> str:
     return str(error) if known else f"{outcome.input}: {error}"
 
 
-_COUNTED = (("failed", "failed"), ("skipped", "skipped as finished"), ("not started", "not started"))
+def _first_of(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more (-v lists them)"
+
+
+def _most_frequent(reasons: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
+    """The reasons that most inputs have in common; those beyond the first ones as one."""
+    ordered = sorted(reasons.items(), key=lambda item: -len(item[1]))
+    rest = [name for _, names in ordered[_MOST_REASONS:] for name in names]
+    return ordered[:_MOST_REASONS] + ([("for other reasons, told above", rest)] if rest else [])

@@ -65,6 +65,8 @@ def _add_output_arguments(group: Any) -> None:
     group.add_argument("--format", metavar="NAME", help="png (default in a folder), jpg, webp or tiff")
     group.add_argument("--depth", type=int, default=8, metavar="8|16", help="bits per sample; 16 in PNG and TIFF files")
     group.add_argument("--output-quality", type=int, metavar="N", help="1-100, of JPEG (default 95) and WebP files")
+    group.add_argument("--keep-times", action="store_true", help="results get the times of their inputs")
+    group.add_argument("--keep-gain-map", action="store_true", help="JPEGs keep the HDR gain map of their inputs")
 
 
 def _add_knobs(group: Any) -> None:
@@ -94,7 +96,7 @@ def main(options: argparse.Namespace) -> int:
         existing="skip" if options.resume else "replace" if options.force else "refuse",
     )
     place.clear(plan)
-    with Reporter(plan, quiet=options.quiet, json_lines=options.json) as reporter:
+    with Reporter(plan, quiet=options.quiet, verbose=options.verbose, json_lines=options.json) as reporter:
         for outcome in plan.settled:
             reporter.tell(outcome)
         if plan.jobs:
@@ -105,7 +107,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
     from enhance.batch.pipeline import decode_input, run_batch
-    from enhance.batch.waiting import end_waits
+    from enhance.codecs.registry import abandon_decoding
     from enhance.enhancer import Enhancer
 
     enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
@@ -114,7 +116,7 @@ def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, 
     enhance = partial(enhancer.run, knobs=knobs, depth=place.depth)
     decode = partial(decode_input, limits=chosen_limits(options), decoders=chosen_decoders(options))
     small = _small_pictures(enhancer, knobs)
-    batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, small=small, abandon=end_waits)
+    batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, small=small, abandon=abandon_decoding)
     with closing(batch) as outcomes:
         for outcome in outcomes:
             reporter.tell(outcome)
@@ -154,6 +156,8 @@ class _Place:
     depth: int
     quality: int | None
     overwrite: bool
+    keep_gain_map: bool = False
+    keep_times: bool = False
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> _Place:
@@ -175,13 +179,18 @@ class _Place:
         asked = OutputFormat.from_name(options.format) if options.format else None
         named = None
         if name != STREAM and not name.endswith(("/", os.sep)) and not os.path.isdir(name):
-            named = _format_of(name)
+            named = _format_of(name, options.inputs)
         if asked and named and asked is not named:
             raise UsageError(f"contradicts --format {options.format}", source=name, hint="leave one of them out")
         chosen = asked or named or OutputFormat.PNG
         check_depth(chosen, options.depth)
         check_quality(chosen, options.output_quality)
-        return cls(name, named is not None, chosen, options.depth, options.output_quality, overwrite=options.force)
+        if options.keep_gain_map and chosen is not OutputFormat.JPEG:
+            raise UsageError(f"{chosen.name} files cannot hold a gain map", hint="--format jpg, or leave it out")
+        return cls(
+            name, named is not None, chosen, options.depth, options.output_quality, overwrite=options.force,
+            keep_gain_map=options.keep_gain_map, keep_times=options.keep_times,
+        )  # fmt: skip
 
     def prepare(self) -> None:
         """Makes the output folder, so that a place that cannot be written shows before the work."""
@@ -200,40 +209,57 @@ class _Place:
             for folder in {os.path.dirname(output) for output in outputs if output}:
                 remove_abandoned(folder or ".")
 
-    def write(self, image: EnhancedImage, job: Job) -> None:
-        """Writes one result; called in threads."""
+    def write(self, image: EnhancedImage, job: Job) -> tuple[str, ...]:
+        """Writes one result; called in threads. Returns what of its metadata could not be kept."""
         from enhance.batch.plan import STREAM
         from enhance.output.atomic_file import as_output_error
-        from enhance.output.writer import encode_image, write_image
+        from enhance.output.writer import encode_with_notes, write_image
 
         if job.output == STREAM:
+            encoded = encode_with_notes(image, self.format, quality=self.quality, keep_gain_map=self.keep_gain_map)
             with as_output_error("<stdout>"):
-                sys.stdout.buffer.write(encode_image(image, self.format, quality=self.quality))
+                sys.stdout.buffer.write(encoded.content)
                 sys.stdout.buffer.flush()
-            return
+            return encoded.notes
         _make_folder(Path(job.output).parent)
         overwrite = self.overwrite or job.replaces
-        write_image(image, job.output, fmt=self.format, quality=self.quality, overwrite=overwrite)
+        return write_image(
+            image, job.output, fmt=self.format, quality=self.quality, overwrite=overwrite,
+            keep_gain_map=self.keep_gain_map, times=_times_of(job.input) if self.keep_times else None,
+        )  # fmt: skip
 
 
-_OTHER_PICTURES = {
-    ".266", ".avif", ".bmp", ".exr", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".mkv", ".mp4", ".pbm", ".pdf",
-    ".pgm", ".pnm", ".ppm", ".psd", ".svg", ".tga", ".vvc", ".y4m", ".yuv",
-}  # fmt: skip
+def _times_of(name: str) -> tuple[int, int] | None:
+    """Last access and last change of a file, in nanoseconds; None for stdin."""
+    try:
+        status = os.stat(name)
+    except OSError:
+        return None
+    return status.st_atime_ns, status.st_mtime_ns
 
 
-def _format_of(name: str) -> OutputFormat | None:
+_OTHER_FILES = {".266", ".mkv", ".mp4", ".pdf", ".vvc", ".y4m", ".yuv"}
+
+
+def _format_of(name: str, inputs: list[str]) -> OutputFormat | None:
     """The format that a name's extension stands for; None: it is the name of a folder.
 
-    Raises UsageError for a picture's extension that cannot be written: nobody calls a folder photo.bmp.
+    Raises UsageError for a picture's extension that cannot be written: nobody calls a folder photo.bmp. And where one
+    file is to become something with an extension that nobody knows, it asks.
     """
+    from enhance.batch.plan import PICTURE_EXTENSIONS
     from enhance.output.encoders import OutputFormat
 
+    extension = Path(name).suffix.lower()
     try:
         return OutputFormat.from_path(name)
     except UsageError:
-        if Path(name).suffix.lower() in _OTHER_PICTURES:
+        if extension in PICTURE_EXTENSIONS or extension in _OTHER_FILES:
             raise
+        if extension and len(inputs) == 1 and os.path.isfile(inputs[0]):
+            known = ", ".join(fmt.extension for fmt in OutputFormat)
+            hint = f"write {name}{os.sep} for a folder, or one of {known} for a picture"
+            raise UsageError(f"is {name} a folder or a picture?", hint=hint) from None
         return None
 
 

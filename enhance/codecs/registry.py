@@ -1,4 +1,4 @@
-"""Which base decoders there are, and how a file finds its own."""
+"""Which codecs there are, and how a file finds its decoder."""
 
 from __future__ import annotations
 
@@ -7,31 +7,94 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from enhance.codecs import reading
+from enhance.codecs.codec import Codec
 from enhance.codecs.decoder import HEAD_SIZE, Decoder
+from enhance.codecs.jpeg.codec import JPEG
 from enhance.codecs.reading import Source, read_source
 from enhance.codecs.unknown_files import describe_format
+from enhance.codecs.vvc.codec import VVC
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.images import DecodedImage, InspectedImage
 from enhance.limits import DEFAULT_LIMITS, Limits
 
 logger = logging.getLogger(__name__)
 
+GROUP = "enhance.codecs"
+"""Of the entry points by which installed packages add codecs, each of them a `Codec`."""
 
-def make_decoders(*, strict: bool = False, salvage: bool = False, **vvc: Any) -> tuple[Decoder, ...]:
-    """The decoders, in the order in which they are asked. A new codec is one more line here.
+
+@lru_cache(maxsize=1)
+def all_codecs() -> tuple[Codec, ...]:
+    """The codecs that are known, in the order in which they are asked: JPEG, VVC, and those that packages add."""
+    return JPEG, VVC, *added_codecs()[0]
+
+
+@lru_cache(maxsize=1)
+def added_codecs() -> tuple[tuple[Codec, ...], dict[str, str]]:
+    """The codecs of installed packages, by the entry points of the group `enhance.codecs`.
+
+    Returns:
+        the codecs, in the order of their entry points' names; and of those that cannot be used the reason, by the name
+        of the entry point. A package that does not work must not stop the others.
+    """
+    found, problems = {JPEG.name: JPEG, VVC.name: VVC}, {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            codec = point.load()
+            if not isinstance(codec, Codec):
+                raise TypeError(f"{point.value} is no enhance.codecs.codec.Codec")
+            if found.setdefault(codec.name, codec) is not codec:
+                raise ValueError(f"there is a codec {codec.name!r} already")
+        except Exception as error:
+            problems[point.name] = f"{type(error).__name__}: {error}"
+            logger.warning("the codec %r that a package adds is left out: %s", point.name, problems[point.name])
+    return tuple(codec for codec in found.values() if codec not in (JPEG, VVC)), problems
+
+
+def find_codec(name: str) -> Codec | None:
+    """The codec of that name, as in `Rate.codec`."""
+    return next((codec for codec in all_codecs() if codec.name == name), None)
+
+
+def level_name(codec: str) -> str:
+    """What a codec's rates are called in tables: "quality", "QP"; "level" if it is not known."""
+    known = find_codec(codec)
+    return known.level if known else "level"
+
+
+def abandon_decoding() -> None:
+    """Ends the waits for input and the programs that decoders run: for a program that was interrupted.
+
+    Whatever waits for them, in any thread, fails with an error.
+    """
+    reading.abandon()
+    for codec in all_codecs():
+        if codec.abandon is not None:
+            codec.abandon()
+
+
+def make_decoders(**options: Any) -> tuple[Decoder, ...]:
+    """The decoders of all codecs, in the order in which they are asked.
 
     Args:
-        strict, salvage: as in `JpegDecoder`.
-        **vvc: options of `VvcDecoder`: `decoder` ("vtm", "vvdec", "ffmpeg" or "auto"), `vtm` (path of its DecoderApp),
-            `matrix`, `full_range`, `chroma_location` (in place of what the stream says), `time_limit`, `patience`.
-    """
-    from enhance.codecs.jpeg.decoder import JpegDecoder
-    from enhance.codecs.vvc.decoder import VvcDecoder
+        **options: of any codec's decoder. JPEG has `strict` and `salvage`, see `JpegDecoder`. VVC has `decoder` ("vtm",
+            "vvdec", "ffmpeg" or "auto"), `vtm` (path of its DecoderApp), `matrix`, `full_range`, `chroma_location` (in
+            place of what the stream says), `time_limit` and `patience`.
 
-    return JpegDecoder(strict=strict, salvage=salvage), VvcDecoder(**vvc)
+    Raises:
+        TypeError: no codec has such an option.
+    """
+    unknown = options.keys() - {name for codec in all_codecs() for name in codec.options}
+    if unknown:
+        raise TypeError(f"no decoder has an option {min(unknown)!r}")
+    return tuple(
+        codec.decoder(**{name: options[name] for name in codec.options if name in options}) for codec in all_codecs()
+    )
 
 
 @lru_cache(maxsize=1)
@@ -49,6 +112,12 @@ def codec_of_name(name: str) -> str | None:
     """The codec that a file's extension stands for; None: its first bytes will tell."""
     extension = Path(name).suffix.lower()
     return next((decoder.name for decoder in all_decoders() if extension in decoder.extensions), None)
+
+
+def usual_extension(codec: str) -> str:
+    """What the files of a codec are called, with its dot: ".jpg"; nothing if it is not known."""
+    found = (decoder.extensions for decoder in all_decoders() if decoder.name == codec)
+    return next((extensions[0] for extensions in found if extensions), "")
 
 
 def find_decoder(head: bytes, decoders: Sequence[Decoder] | None = None) -> Decoder | None:

@@ -1,1 +1,1 @@
-"""How much is gained: `evaluate` measures a plan and reports it, `planning` makes a plan of options."""
+"""How much is gained: `evaluate` measures a plan and reports it, `planning` makes a plan."""

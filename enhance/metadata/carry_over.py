@@ -13,19 +13,20 @@ from dataclasses import replace
 import numpy as np
 
 from enhance.images import Metadata, Pixels
+from enhance.metadata.attached import without_announcements
 from enhance.metadata.exif import ExifBlock
 
 logger = logging.getLogger(__name__)
 
 
 def open_exif(exif: bytes | None, *, source: str = "<memory>") -> ExifBlock | None:
-    """The EXIF block, or None (and a logged note) where it is missing or damaged."""
+    """The EXIF block, or None where it is missing or damaged."""
     if not exif:
         return None
     try:
         return ExifBlock(exif)
     except ValueError as error:
-        logger.warning("%s: damaged EXIF dropped: %s", source, error)
+        logger.debug("%s: damaged EXIF: %s", source, error)
         return None
 
 
@@ -59,7 +60,13 @@ def orient(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def carry_over(
-    metadata: Metadata, *, width: int, height: int, apply_orientation: bool, source: str = "<memory>"
+    metadata: Metadata,
+    *,
+    width: int,
+    height: int,
+    apply_orientation: bool,
+    keep_gain_map: bool = False,
+    source: str = "<memory>",
 ) -> Metadata:
     """The metadata to write beside an enhanced picture.
 
@@ -68,6 +75,7 @@ def carry_over(
         width: of the pixels as stored, before any rotation.
         height: likewise.
         apply_orientation: True if the caller passes the pixels through `orient`; False if it writes them as stored.
+        keep_gain_map: the caller writes the gain map, too; otherwise it is dropped with what announces it.
         source: the name to use in log messages.
 
     Returns:
@@ -85,10 +93,12 @@ def carry_over(
         exif.set_orientation(orientation)
         if transposed:
             exif.swap_resolution()
+    xmp = metadata.xmp and without_announcements(metadata.xmp, keep_gain_map=keep_gain_map)
     return replace(
         metadata,
         exif=exif.to_bytes() if exif is not None else None,
-        xmp=_updated_xmp(metadata.xmp, orientation, width, height) if metadata.xmp else None,
+        xmp=_updated_xmp(xmp, orientation, width, height) if xmp else None,
+        gain_map=metadata.gain_map if keep_gain_map else None,
         dpi=metadata.dpi[::-1] if metadata.dpi and transposed else metadata.dpi,
         orientation=orientation,
     )

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,6 +24,7 @@ from enhance.errors import EnhanceError, WeightsError
 from enhance.knobs import MODES, Knobs, SamplingDefaults
 from enhance.models.trust_tables import TrustTables
 from enhance.models.unet import Denoiser, UNetConfig
+from enhance.output.atomic_file import atomic_file
 
 FORMAT = "enhance-1"
 
@@ -72,6 +72,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str], *, hal
         checkpoint: the model; its `name` and `sha256` are ignored, they come from the file.
         path: target, ".safetensors".
         half: store matrices and kernels in float16, half the size.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
     tensors = {
         key: value.detach().cpu().to(torch.float16 if half and value.ndim > 1 else torch.float32).contiguous()
@@ -91,14 +94,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str], *, hal
     blob = serialise(tensors, metadata={"format": FORMAT, "enhance": json.dumps(description)})
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(blob)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with atomic_file(target, overwrite=True) as file:
+        file.write(blob)
 
 
 def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ KINDS = ("mean", "looks")
 """What the factors are measured for: the posterior mean (perception 0), and perception 1."""
 
 
+@runtime_checkable
 class PlaneRate(Protocol):
     """The rate of a picture whose planes were quantised apart."""
 

@@ -30,7 +30,9 @@ _REASONS = {
 
 
 @contextlib.contextmanager
-def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def atomic_file(
+    path: str | os.PathLike[str], *, overwrite: bool = False, times: tuple[int, int] | None = None
+) -> Iterator[BinaryIO]:
     """A file that gets its name when the block ends: readers see the old file, or the new one, never a part.
 
     After an exception nothing is left behind. Thread- and process-safe.
@@ -38,6 +40,7 @@ def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Ite
     Args:
         path: where to; its folder must exist.
         overwrite: replace a file that is already there.
+        times: of the last access and the last change that the file gets, in nanoseconds; by default now.
 
     Yields:
         the open file, buffered.
@@ -57,6 +60,8 @@ def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Ite
             yield file
             with as_output_error(path):
                 file.flush()
+                if times is not None:
+                    os.utime(temporary, ns=times)
                 os.fsync(descriptor)
         with as_output_error(path):
             if overwrite:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
-from dataclasses import replace
+import struct
+from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -18,14 +19,14 @@ from enhance.frames.depth import to_dtype
 from enhance.images import EnhancedImage, Metadata, Pixels
 from enhance.metadata.carry_over import carry_over, orient
 from enhance.metadata.exif import PREFIX
+from enhance.metadata.photoshop import HEADER
+from enhance.output.fitting import encode_without_obstacles, fit
 from enhance.output.high_depth import encode_png16, encode_tiff
-
-logger = logging.getLogger(__name__)
+from enhance.output.multi_picture import with_second_picture
 
 DEFAULT_JPEG_QUALITY = 95
 _PNG_LEVEL = 4  # 0.5 % larger than zlib's default 6, in 60 % of its time (measured on photographs)
-_JPEG_SEGMENT = 65533
-_XMP_SEGMENT = _JPEG_SEGMENT - len(b"http://ns.adobe.com/xap/1.0/\0")
+_PIECE = 65000  # bytes of Photoshop resources in a JPEG segment
 
 
 class OutputFormat(Enum):
@@ -76,13 +77,39 @@ class OutputFormat(Enum):
         return self is OutputFormat.JPEG
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A picture's file.
+
+    Attributes:
+        content: its bytes.
+        notes: what of the metadata could not be kept, one line each.
+    """
+
+    content: bytes
+    notes: tuple[str, ...] = ()
+
+
 def encode_image(
     image: EnhancedImage, fmt: OutputFormat | str, *, quality: int | None = None, depth: int | None = None
 ) -> bytes:
+    """Encodes a picture with its metadata. Arguments and errors as in `encode_with_notes`."""
+    return encode_with_notes(image, fmt, quality=quality, depth=depth).content
+
+
+def encode_with_notes(
+    image: EnhancedImage,
+    fmt: OutputFormat | str,
+    *,
+    quality: int | None = None,
+    depth: int | None = None,
+    keep_gain_map: bool = False,
+) -> Encoded:
     """Encodes a picture with its metadata.
 
-    EXIF, ICC profile and XMP go into every format, the resolution into all but WebP, the comment into JPEG. The
-    orientation tag is kept in JPEG, elsewhere it is applied to the pixels.
+    EXIF, ICC profile and XMP go into every format, the resolution and the comment into all but WebP, IPTC into JPEG and
+    TIFF. What a format cannot hold is left out, with a note; metadata never cost a picture. The orientation tag is kept
+    in JPEG, elsewhere it is applied to the pixels.
 
     Args:
         image: pixels [H, W, 3] RGB or [H, W] gray; uint8, uint16 (0-65535) or float32 (0-1). Gray stays gray (WebP has
@@ -91,6 +118,8 @@ def encode_image(
         quality: JPEG 1-100, 4:4:4 (default 95); WebP 1-100 is lossy, the default is lossless. Not for PNG and TIFF.
         depth: bits per sample, 8, or 16 in PNG and TIFF; by default 16 for uint16 pixels where the format has them,
             otherwise 8.
+        keep_gain_map: a JPEG gets the HDR gain map of the file that it comes from; otherwise that, and what announces
+            it, is dropped.
 
     Raises:
         UsageError: unknown format, quality or depth out of range or not applicable.
@@ -104,17 +133,20 @@ def encode_image(
         reason = f"{width}x{height} pixels do not fit into {fmt.name}, its limit is {fmt.max_side} a side"
         raise OutputError(reason, source=image.source, hint="write PNG or TIFF")
     apply_orientation = not fmt.keeps_orientation_tag
-    metadata = carry_over(
-        image.metadata, width=width, height=height, apply_orientation=apply_orientation, source=image.source
-    )
+    carried = carry_over(
+        image.metadata, width=width, height=height, apply_orientation=apply_orientation,
+        keep_gain_map=keep_gain_map and fmt is OutputFormat.JPEG, source=image.source,
+    )  # fmt: skip
+    notes = ("damaged EXIF, dropped",) if image.metadata.exif and carried.exif is None else ()
+    metadata, unfit = fit(carried, fmt.name, is_gray=image.pixels.ndim == 2)
     if depth is None:
         depth = fmt.max_depth if image.pixels.dtype == np.uint16 else 8
     pixels = to_dtype(image.pixels, np.uint16 if depth == 16 else np.uint8)
     if apply_orientation:
         pixels = orient(pixels, image.metadata.orientation)
-    encode = {"png": _encode_png, "jpeg": _encode_jpeg, "webp": _encode_webp, "tiff": _encode_tiff}[fmt.value]
+    encode = partial(_ENCODERS[fmt], quality=quality)
     try:
-        return encode(np.ascontiguousarray(pixels), metadata, quality, image.source)
+        content, guilty = encode_without_obstacles(encode, np.ascontiguousarray(pixels), metadata)
     except EnhanceError:
         raise
     except MemoryError:
@@ -123,6 +155,7 @@ def encode_image(
         raise OutputError(
             f"cannot be encoded as {fmt.name}: {error}", source=image.source, hint="try another format"
         ) from error
+    return Encoded(content, notes + unfit + guilty)
 
 
 def check_quality(fmt: OutputFormat, quality: int | None) -> None:
@@ -143,56 +176,61 @@ def check_depth(fmt: OutputFormat, depth: int | None) -> None:
         raise UsageError(f"{fmt.name} files hold {fmt.max_depth} bits per sample", hint="write PNG or TIFF")
 
 
-def _encode_png(pixels: Pixels, metadata: Metadata, quality: int | None, source: str) -> bytes:
-    xmp = None
-    try:
-        xmp = metadata.xmp.decode("utf-8") if metadata.xmp else None
-    except UnicodeDecodeError:
-        logger.warning("%s: XMP that is not UTF-8 dropped", source)
+def _encode_png(pixels: Pixels, metadata: Metadata, *, quality: int | None) -> bytes:
+    texts = {"XML:com.adobe.xmp": metadata.xmp.decode("utf-8") if metadata.xmp else None}
+    texts["Comment"] = _as_text(metadata.comment)
+    kept = {keyword: text for keyword, text in texts.items() if text}
     if pixels.dtype == np.uint16:
-        return encode_png16(pixels, metadata, xmp)
-    text = PngImagePlugin.PngInfo()
-    if xmp:
-        text.add_itxt("XML:com.adobe.xmp", xmp)
-    return _save(pixels, metadata, format="PNG", compress_level=_PNG_LEVEL, pnginfo=text, dpi=metadata.dpi)
+        return encode_png16(pixels, metadata, kept)
+    chunks = PngImagePlugin.PngInfo()
+    for keyword, text in kept.items():
+        chunks.add_itxt(keyword, text)
+    return _save(pixels, metadata, format="PNG", compress_level=_PNG_LEVEL, pnginfo=chunks, dpi=metadata.dpi)
 
 
-def _encode_jpeg(pixels: Pixels, metadata: Metadata, quality: int | None, source: str) -> bytes:
+def _encode_jpeg(pixels: Pixels, metadata: Metadata, *, quality: int | None) -> bytes:
     options: dict[str, Any] = {"quality": int(quality or DEFAULT_JPEG_QUALITY), "subsampling": "4:4:4"}
-    too_long = [
-        name
-        for name, block, limit in (
-            ("EXIF", metadata.exif, _JPEG_SEGMENT),
-            ("XMP", metadata.xmp, _XMP_SEGMENT),
-            ("comment", metadata.comment, _JPEG_SEGMENT),
-        )
-        if block and len(block) > limit
-    ]
-    for name in too_long:
-        logger.warning("%s: %s dropped, it is longer than a JPEG segment", source, name)
-    if metadata.xmp and "XMP" not in too_long:
-        options["xmp"] = metadata.xmp
-    if metadata.comment and "comment" not in too_long:
-        options["comment"] = metadata.comment
-    if metadata.dpi and all(0.5 < value < 65535 for value in metadata.dpi):
-        options["dpi"] = metadata.dpi
-    return _save(pixels, metadata, format="JPEG", with_exif="EXIF" not in too_long, **options)
+    given = {"xmp": metadata.xmp, "comment": metadata.comment, "dpi": metadata.dpi}
+    options |= {name: value for name, value in given.items() if value}
+    if metadata.photoshop:
+        options["extra"] = _photoshop_segments(metadata.photoshop)
+    content = _save(pixels, metadata, format="JPEG", **options)
+    return content if metadata.gain_map is None else with_second_picture(content, metadata.gain_map)
 
 
-def _encode_webp(pixels: Pixels, metadata: Metadata, quality: int | None, source: str) -> bytes:
-    if pixels.ndim == 2 and metadata.icc_profile:
-        logger.warning("%s: the gray ICC profile is dropped, WebP has no gray", source)
-        metadata = replace(metadata, icc_profile=None)
+def _encode_webp(pixels: Pixels, metadata: Metadata, *, quality: int | None) -> bytes:
     lossy: dict[str, Any] = {"quality": int(quality), "method": 4} if quality is not None else {"lossless": True}
     return _save(pixels, metadata, format="WEBP", xmp=metadata.xmp or b"", **lossy)
 
 
-def _encode_tiff(pixels: Pixels, metadata: Metadata, quality: int | None, source: str) -> bytes:
-    return encode_tiff(pixels, metadata, source=source)
+def _encode_tiff(pixels: Pixels, metadata: Metadata, *, quality: int | None) -> bytes:
+    return encode_tiff(pixels, metadata, comment=_as_text(metadata.comment))
 
 
-def _save(pixels: Pixels, metadata: Metadata, *, with_exif: bool = True, **options: Any) -> bytes:
-    if metadata.exif and with_exif:
+_ENCODERS = {
+    OutputFormat.PNG: _encode_png, OutputFormat.JPEG: _encode_jpeg, OutputFormat.WEBP: _encode_webp,
+    OutputFormat.TIFF: _encode_tiff,
+}  # fmt: skip
+
+
+def _as_text(comment: bytes | None) -> str | None:
+    """A JPEG comment, whose encoding nobody says, as text: UTF-8 if it can be, otherwise Latin-1."""
+    if not comment:
+        return None
+    try:
+        text = comment.decode("utf-8")
+    except UnicodeDecodeError:
+        text = comment.decode("latin-1")
+    return text.replace("\0", "") or None
+
+
+def _photoshop_segments(resources: bytes) -> bytes:
+    pieces = (resources[at : at + _PIECE] for at in range(0, len(resources), _PIECE))
+    return b"".join(struct.pack(">BBH", 0xFF, 0xED, len(HEADER) + len(piece) + 2) + HEADER + piece for piece in pieces)
+
+
+def _save(pixels: Pixels, metadata: Metadata, **options: Any) -> bytes:
+    if metadata.exif:
         options["exif"] = metadata.exif if metadata.exif.startswith(PREFIX) else PREFIX + metadata.exif
     if options.get("dpi", ...) is None:
         del options["dpi"]

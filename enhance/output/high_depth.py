@@ -20,17 +20,18 @@ from enhance.metadata.exif import PREFIX
 logger = logging.getLogger(__name__)
 
 _LEVEL = 4
+_DESCRIPTION = 270
 _STRIP_BYTES = 1 << 20
 _PHOTO_IFD, _GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
 # Tags of an EXIF block's first directory that describe the JPEG's own storage, or that are written from elsewhere.
 _STORAGE_TAGS = {
     *range(254, 267), 273, *range(277, 282), 284, *range(288, 294), 301, *range(317, 326), 330, *range(332, 348),
-    *range(512, 533), 700, 34675,
+    *range(512, 533), 700, 34377, 34675,
 }  # fmt: skip
 
 
-def encode_png16(pixels: Pixels, metadata: Metadata, xmp: str | None) -> bytes:
-    """A 16-bit PNG of [H, W] gray or [H, W, 3] RGB uint16 pixels with ICC profile, EXIF, XMP and resolution."""
+def encode_png16(pixels: Pixels, metadata: Metadata, texts: dict[str, str]) -> bytes:
+    """A 16-bit PNG of [H, W] gray or [H, W, 3] RGB uint16 pixels with ICC profile, EXIF, resolution and texts."""
     height, width = pixels.shape[:2]
     rows = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
     compressor, compressed = zlib.compressobj(_LEVEL), []
@@ -44,8 +45,8 @@ def encode_png16(pixels: Pixels, metadata: Metadata, xmp: str | None) -> bytes:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile)))
     if metadata.dpi:
         chunks.append((b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in metadata.dpi), 1)))
-    if xmp:
-        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp.encode("utf-8")))
+    for keyword, text in texts.items():
+        chunks.append((b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode("utf-8")))
     if metadata.exif:
         chunks.append((b"eXIf", metadata.exif.removeprefix(PREFIX)))
     chunks += [(b"IDAT", b"".join(compressed)), (b"IEND", b"")]
@@ -54,17 +55,26 @@ def encode_png16(pixels: Pixels, metadata: Metadata, xmp: str | None) -> bytes:
     )
 
 
-def encode_tiff(pixels: Pixels, metadata: Metadata, *, source: str) -> bytes:
-    """A TIFF of [H, W] gray or [H, W, 3] RGB pixels, uint8 or uint16, with all metadata but the comment."""
+def encode_tiff(pixels: Pixels, metadata: Metadata, *, comment: str | None = None) -> bytes:
+    """A TIFF of [H, W] gray or [H, W, 3] RGB pixels, uint8 or uint16.
+
+    Args:
+        pixels: the picture.
+        metadata: of it; of EXIF what Pillow can write.
+        comment: becomes the description where EXIF has none.
+
+    Raises:
+        OutputError: more than 4 GB.
+    """
     height, width = pixels.shape[:2]
     channels, bits = (1 if pixels.ndim == 2 else 3), 8 * pixels.dtype.itemsize
     if pixels.nbytes > 4_000_000_000:
-        raise OutputError("a TIFF cannot hold more than 4 GB", source=source, hint="write PNG")
+        raise OutputError("a TIFF cannot hold more than 4 GB", hint="write PNG")
     rows_per_strip = max(1, _STRIP_BYTES // (pixels.nbytes // height))
     strips = [_compress_strip(pixels[top : top + rows_per_strip]) for top in range(0, height, rows_per_strip)]
     directory = TiffImagePlugin.ImageFileDirectory_v2()
     if metadata.exif:
-        _copy_exif(metadata.exif, directory, source)
+        _copy_exif(metadata.exif, directory)
     long_tags = {
         256: (width,), 257: (height,), 278: (rows_per_strip,),
         273: tuple(int(offset) for offset in np.cumsum([0, *map(len, strips[:-1])])),  # relative; Pillow adds the start
@@ -79,7 +89,13 @@ def encode_tiff(pixels: Pixels, metadata: Metadata, *, source: str) -> bytes:
             directory[tag] = value if len(value) > 1 else value[0]
     if metadata.dpi:
         directory[282], directory[283], directory[296] = *metadata.dpi, 2
-    for tag, block, kind in ((700, metadata.xmp, TiffTags.BYTE), (34675, metadata.icc_profile, TiffTags.UNDEFINED)):
+    if comment and _DESCRIPTION not in directory:
+        directory.tagtype[_DESCRIPTION] = TiffTags.ASCII
+        directory[_DESCRIPTION] = comment.encode("utf-8")
+    for tag, block, kind in (
+        (700, metadata.xmp, TiffTags.BYTE), (34377, metadata.photoshop, TiffTags.BYTE),
+        (34675, metadata.icc_profile, TiffTags.UNDEFINED),
+    ):  # fmt: skip
         if block:
             directory.tagtype[tag] = kind
             directory[tag] = block
@@ -95,7 +111,7 @@ def _compress_strip(rows: Pixels) -> bytes:
     return zlib.compress(differences.astype(rows.dtype.newbyteorder("<"), copy=False).tobytes(), _LEVEL)
 
 
-def _copy_exif(exif: bytes, directory: TiffImagePlugin.ImageFileDirectory_v2, source: str) -> None:
+def _copy_exif(exif: bytes, directory: TiffImagePlugin.ImageFileDirectory_v2) -> None:
     """Merges an EXIF block into a TIFF's first directory, its photo and GPS directories included.
 
     Offsets change, so a maker note that counts from the start of the block (most count from their own start) may lose
@@ -115,4 +131,4 @@ def _copy_exif(exif: bytes, directory: TiffImagePlugin.ImageFileDirectory_v2, so
             trial.tobytes(8)
             directory[tag] = value
     except Exception as error:  # one damaged tag makes Pillow raise almost anything
-        logger.warning("%s: some EXIF tags are not carried over: %s", source, error)
+        logger.debug("some EXIF tags are not carried over: %s", error)

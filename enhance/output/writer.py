@@ -10,10 +10,11 @@ from pathlib import Path
 from enhance.errors import OutputError
 from enhance.images import EnhancedImage
 from enhance.output.atomic_file import as_output_error, atomic_file
-from enhance.output.encoders import DEFAULT_JPEG_QUALITY, OutputFormat, check_depth, encode_image
+from enhance.output.encoders import DEFAULT_JPEG_QUALITY, OutputFormat, check_depth, encode_image, encode_with_notes
 
 __all__ = [
-    "DEFAULT_JPEG_QUALITY", "OutputFormat", "check_depth", "check_target", "encode_image", "write_bytes", "write_image",
+    "DEFAULT_JPEG_QUALITY", "OutputFormat", "check_depth", "check_target", "encode_image", "encode_with_notes",
+    "write_bytes", "write_image",
 ]  # fmt: skip
 
 
@@ -25,15 +26,21 @@ def write_image(
     quality: int | None = None,
     depth: int | None = None,
     overwrite: bool = False,
-) -> None:
+    keep_gain_map: bool = False,
+    times: tuple[int, int] | None = None,
+) -> tuple[str, ...]:
     """Encodes a picture and writes it, whole or not at all.
 
     Args:
         image: see `encode_image`.
         path: where to; its folder must exist.
         fmt: by default the one of the path's extension.
-        quality, depth: see `encode_image`.
+        quality, depth, keep_gain_map: see `encode_with_notes`.
         overwrite: replace a file that is already there. The picture's own source file is never replaced.
+        times: of the last access and the last change that the file gets, in nanoseconds; by default now.
+
+    Returns:
+        what of the metadata could not be kept, one line each.
 
     Raises:
         UsageError: unknown format, or a quality or depth that does not apply.
@@ -41,7 +48,9 @@ def write_image(
     """
     chosen = OutputFormat.from_path(path) if fmt is None else fmt
     check_target(path, source=image.source, overwrite=overwrite)  # saves the work of encoding
-    write_bytes(encode_image(image, chosen, quality=quality, depth=depth), path, overwrite=overwrite)
+    encoded = encode_with_notes(image, chosen, quality=quality, depth=depth, keep_gain_map=keep_gain_map)
+    write_bytes(encoded.content, path, overwrite=overwrite, times=times)
+    return encoded.notes
 
 
 def check_target(path: str | os.PathLike[str], *, source: str, overwrite: bool) -> None:
@@ -67,11 +76,19 @@ def check_target(path: str | os.PathLike[str], *, source: str, overwrite: bool) 
             )
 
 
-def write_bytes(content: bytes, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def write_bytes(
+    content: bytes, path: str | os.PathLike[str], *, overwrite: bool = False, times: tuple[int, int] | None = None
+) -> None:
     """Writes a file atomically: readers see the old file, or the new one, never a part. Thread- and process-safe.
+
+    Args:
+        content: of the file.
+        path: where to; its folder must exist.
+        overwrite: replace a file that is already there.
+        times: see `write_image`.
 
     Raises:
         OutputError: the file exists and `overwrite` is False, or it cannot be written; nothing is left behind.
     """
-    with atomic_file(path, overwrite=overwrite) as file, as_output_error(path):
+    with atomic_file(path, overwrite=overwrite, times=times) as file, as_output_error(path):
         file.write(content)

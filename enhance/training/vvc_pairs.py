@@ -9,7 +9,6 @@ before it, as files that the run's processes map into memory:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +29,8 @@ from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.depth import code_values, to_dtype
-from enhance.training.calibration import PERCENTILE
+from enhance.output.atomic_file import atomic_file
+from enhance.training.calibration import calibrate
 from enhance.training.crops import centre, load_image, to_tensor
 from enhance.training.degradation import Uint8
 from enhance.training.sources import random_orientation
@@ -213,10 +213,8 @@ def _keep(
 
 
 def _save(path: Path, values: npt.NDArray[Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{id(values)}.tmp")
-    with temporary.open("wb") as stream:
-        np.save(stream, values)
-    os.replace(temporary, path)
+    with atomic_file(path, overwrite=True) as file:
+        np.save(file, values)
 
 
 def _in_parallel(
@@ -270,29 +268,24 @@ class PairCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
 
 
 def calibrate_pairs(pairs: Sequence[CodedSquare], *, progress: bool = True) -> tuple[RateTable, RateTable]:
-    """s(q) and τ(q) of the pairs, as `calibration.calibrate` gives them. Levels without pairs are left out.
+    """s(q) and τ(q) of the pairs, as `calibrate` gives them. Levels without pairs are left out.
 
     Raises:
         UsageError: there is no pair near any level.
     """
-    levels, scales, limits = [], [], []
     half = (LEVELS[1] - LEVELS[0]) / 2
-    for level in tqdm(LEVELS, desc="calibrating", unit="rate", disable=not progress):
-        near = [pair for pair in pairs if abs(pair.qp - level) <= half][:200]
-        if not near:
-            continue
-        residuals = np.concatenate([_residual(pair)[::3].reshape(-1) for pair in near])
-        scale = float(np.sqrt(np.mean(residuals**2)))
-        levels.append(level)
-        scales.append(scale)
-        limits.append(float(np.percentile(np.abs(residuals), PERCENTILE)) / scale)
-    if not levels:
+    near = {level: [pair for pair in pairs if abs(pair.qp - level) <= half][:200] for level in LEVELS}
+    known = [level for level in LEVELS if near[level]]
+    if not known:
         raise UsageError("no pairs to calibrate with", hint=f"QPs from {LEVELS[0]:g} to {LEVELS[-1]:g}")
-    return RateTable(tuple(levels), tuple(scales)), RateTable(tuple(levels), tuple(limits))
+    levels = tqdm(known, desc="calibrating", unit="rate", disable=not progress)
+    return calibrate((level, _residuals(near[level])) for level in levels)
 
 
-def _residual(pair: CodedSquare) -> npt.NDArray[np.float32]:
-    """x − x̃ in units of [-1, 1]."""
-    original, base = (code_values(np.load(path)) for path in (pair.original, pair.base))
-    residual: npt.NDArray[np.float32] = (original - base) / np.float32(127.5)
-    return residual
+def _residuals(pairs: Sequence[CodedSquare]) -> npt.NDArray[np.float32]:
+    """x − x̃ in units of [-1, 1], every third row of each pair, one after the other."""
+    found = []
+    for pair in pairs:
+        original, base = (code_values(np.load(path)[::3]) for path in (pair.original, pair.base))
+        found.append((original - base).reshape(-1) / np.float32(127.5))
+    return np.concatenate(found)

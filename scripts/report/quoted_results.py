@@ -9,12 +9,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from enhance.codecs.registry import level_name
 from enhance.errors import UsageError
 from enhance.evaluation.measuring.measurement import BASELINE, Key, Measurement
 from enhance.evaluation.measuring.results import load_results
 from enhance.evaluation.metrics.catalog import KINDS
 from enhance.evaluation.reporting.summary import Summary, summarize
-from enhance.evaluation.reporting.tables import LEVELS
 
 _CHOSEN = "chosen"
 
@@ -51,7 +51,7 @@ class Measured:
         levels = [
             str(level) for level in sorted({one.key.level for one in self._measurements if one.key.codec == codec})
         ]
-        return [int(self._known(level, levels, LEVELS.get(codec, "level"))) for level in wanted or levels]
+        return [int(self._known(level, levels, level_name(codec))) for level in wanted or levels]
 
     def settings(self, codec: str, levels: Collection[int]) -> list[str]:
         """What was measured at all of these levels, as it came first."""
@@ -63,7 +63,7 @@ class Measured:
         for metric in metrics:
             self._known(metric, [*self.about["fixed"]["metrics"], *{name for _, name in self._distances}], "metric")
         for level in levels:
-            at = f"at {LEVELS.get(codec, 'level')} {level}"
+            at = f"at {level_name(codec)} {level}"
             pictures = self._pictures(codec, level, settings[0])
             for setting in settings:
                 found = self._pictures(codec, level, self._known(setting, self.settings(codec, [level]), "setting", at))

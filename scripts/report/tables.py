@@ -30,10 +30,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from enhance.codecs.registry import level_name
 from enhance.errors import UsageError
 from enhance.evaluation.measuring.measurement import BASELINE
 from enhance.evaluation.reporting.summary import Summary
-from enhance.evaluation.reporting.tables import LEVELS, to_lines
+from enhance.evaluation.reporting.tables import to_lines
 from report.pages import Fill, Marker
 from report.quantities import Quantity, bold_best, parse_joined
 from report.quoted_results import Measured, origin
@@ -119,7 +120,7 @@ def _columns(marker: Marker, codec: str, levels: Sequence[int]) -> list[_Column]
     columns = []
     for word in words:
         if word == _LEVELS:
-            cells, name = parse_joined(marker.one("cells", "psnr")), LEVELS.get(codec, "level")
+            cells, name = parse_joined(marker.one("cells", "psnr")), level_name(codec)
             columns += [_Column(f"{name} {level}", (level,), cells) for level in levels]
         else:
             quantities = parse_joined(word)

@@ -226,8 +226,11 @@ def test_two_inputs_for_one_output(batch: Batch, jpeg_bytes: JpegFactory) -> Non
     batch.add("good.jpeg", jpeg_bytes())
     status, lines = batch.run()
     assert status == 2
-    assert len(lines) == 1 and "good.jpeg" in lines[0] and "good.jpg" in lines[0] and "nothing was done" in lines[0]
+    assert len(lines) == 2 and all("good.jpeg" in line and "good.jpg" in line for line in lines)
     assert batch.written() == []
+    batch.add("other.jpg", jpeg_bytes())
+    assert batch.run()[0] == 1
+    assert batch.written() == ["other.png"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from enhance.codecs.conditioning import PARTS
 from enhance.diffusion.thresholds import RateTable
-from enhance.errors import WeightsError
+from enhance.errors import OutputError, WeightsError
 from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import Checkpoint, load_checkpoint, read_description, save_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
@@ -73,7 +73,7 @@ def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError("disk full")
 
     monkeypatch.setattr("os.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OutputError, match="disk full"):
         save_checkpoint(make_checkpoint(), tmp_path / "model.safetensors")
     assert list(tmp_path.iterdir()) == []
 

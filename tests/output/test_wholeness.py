@@ -21,7 +21,7 @@ from enhance.output.wholeness import judge
 def whole(path: Path, fmt: OutputFormat) -> bytes:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     if fmt is OutputFormat.TIFF:
-        path.write_bytes(encode_tiff(pixels, Metadata(), source="x"))
+        path.write_bytes(encode_tiff(pixels, Metadata()))
     else:
         Image.fromarray(pixels).save(path, fmt.value, **({"lossless": True} if fmt is OutputFormat.WEBP else {}))
     return path.read_bytes()

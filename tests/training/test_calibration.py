@@ -11,13 +11,8 @@ from enhance.training.calibration import calibrate, calibrate_jpeg
 
 def test_scale_and_threshold_of_a_known_residual() -> None:
     rng = np.random.default_rng(0)
-    crops = [np.full((64, 64, 3), 128, np.uint8) for _ in range(8)]
     sigma = {1.0: 12.0, 2.0: 3.0}
-
-    def decode(original: np.ndarray, level: float) -> np.ndarray:
-        return original - rng.normal(0, sigma[level], original.shape)
-
-    scale, threshold = calibrate(crops, decode, [1.0, 2.0], progress=False)
+    scale, threshold = calibrate((level, rng.normal(0, sigma[level] / 127.5, (64, 64, 24))) for level in sigma)
     for level, deviation in sigma.items():
         assert scale(level) == pytest.approx(deviation / 127.5, rel=0.02)
         assert threshold(level) == pytest.approx(3.29, rel=0.05), "99.9 % of |N(0, 1)| are below 3.29"

@@ -140,5 +140,6 @@ def _cmyk_to_rgb(image: Image.Image, profile: bytes | None, source: str) -> tupl
             if converted is not None:
                 return converted, "through its ICC profile"
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-            logger.warning("%s: the CMYK profile cannot be used: %s", source, error)
+            logger.debug("%s: the CMYK profile cannot be used: %s", source, error)
+            return image.convert("RGB"), "by the plain formula, since its profile cannot be used"
     return image.convert("RGB"), "by the plain formula"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from enhance.codecs.jpeg.markers import APP1, APP2, COM, JpegMarkers
+from enhance.codecs.jpeg.markers import APP1, APP2, APP13, COM, JpegMarkers, read_markers
+from enhance.errors import EnhanceError
 from enhance.images import Metadata
 from enhance.metadata import exif as tiff_exif
+from enhance.metadata.attached import find_attached
 from enhance.metadata.carry_over import open_exif, read_orientation
+from enhance.metadata.photoshop import HEADER, carried_resources
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +33,16 @@ def read_metadata(data: bytes, markers: JpegMarkers, *, source: str) -> tuple[Me
     xmp = next((p.removeprefix(_XMP) for m, p in payloads if m == APP1 and p.startswith(_XMP)), None)
     if any(marker == APP1 and payload.startswith(_EXTENDED_XMP) for marker, payload in payloads):
         notes.append("extended XMP is not carried over")
-    if any(marker == APP2 and payload.startswith(b"MPF\0") for marker, payload in payloads):
-        notes.append("further pictures in the file (preview, stereo half or gain map) are not carried over")
+    has_mpf = any(marker == APP2 and payload.startswith(b"MPF\0") for marker, payload in payloads)
+    attached = find_attached(data[markers.end :], xmp, has_mpf=has_mpf)
+    notes += attached.notes
+    photoshop = b"".join(p.removeprefix(HEADER) for m, p in payloads if m == APP13 and p.startswith(HEADER))
+    resources = carried_resources(photoshop)
+    if photoshop and resources is None and photoshop.strip(b"\0"):
+        notes.append("damaged IPTC or other Photoshop resources, dropped")
+    comments = [payload for marker, payload in payloads if marker == COM and payload]
+    if len(comments) > 1:
+        notes.append(f"the first of {len(comments)} comments is carried over")
     icc_profile = _join_icc([payload for marker, payload in payloads if marker == APP2 and payload.startswith(_ICC)])
     if icc_profile is not None and (len(icc_profile) < 128 or icc_profile[36:40] != b"acsp"):
         icc_profile = None
@@ -40,10 +51,23 @@ def read_metadata(data: bytes, markers: JpegMarkers, *, source: str) -> tuple[Me
         exif=exif if block is not None else None,
         icc_profile=icc_profile,
         xmp=xmp,
-        comment=next((payload for marker, payload in payloads if marker == COM and payload), None),
+        comment=comments[0] if comments else None,
+        photoshop=resources,
+        gain_map=_first_file(attached.gain_map),
         dpi=_jfif_dpi(markers.jfif) or (block.dpi if block is not None else None),
         orientation=read_orientation(exif if block is not None else None, xmp, source=source),
     ), notes
+
+
+def _first_file(jpegs: bytes | None) -> bytes | None:
+    """The first of the files that follow a picture; None where it is damaged."""
+    if jpegs is None:
+        return None
+    try:
+        markers = read_markers(jpegs, source="gain map")
+    except EnhanceError:
+        return None
+    return jpegs[: markers.end] if markers.complete else None
 
 
 def _join_exif(payloads: list[bytes]) -> bytes | None:

@@ -109,6 +109,12 @@ class JpegRate:
         return cls(int(quality), luma, chroma, subsampling=subsampling)
 
     @classmethod
+    def told(cls, quality: int, is_gray: bool) -> JpegRate:
+        """The rate of a picture of which only the quality is known. Raises UsageError outside 1-100."""
+        rate = cls.from_quality(quality)
+        return replace(rate, chroma=rate.luma, subsampling=(1, 1), space="gray") if is_gray else rate
+
+    @classmethod
     def from_tables(
         cls,
         luma: npt.ArrayLike,

@@ -36,6 +36,11 @@ class VvcRate:
         if not 0 <= self.qp <= MAX_QP:
             raise UsageError(f"qp must be a number from 0 to {MAX_QP}, not {self.qp!r}")
 
+    @classmethod
+    def told(cls, qp: float, is_gray: bool) -> VvcRate:
+        """The rate of a picture of which only the QP is known; it is the same in gray and in colour."""
+        return cls(float(qp))
+
     @property
     def codec(self) -> str:
         return "vvc"

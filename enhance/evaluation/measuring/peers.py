@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from enhance.codecs.registry import usual_extension
 from enhance.errors import EnhanceError, UsageError, describe_status, one_line
 
-SUFFIXES = {"jpeg": ".jpg", "vvc": ".266"}
 TIME_LIMIT = 600.0
 """Seconds for one picture."""
 
@@ -72,7 +72,7 @@ class Peer:
 
         Args:
             stream: the coded file.
-            codec: "jpeg" or "vvc", for the suffix of the file's name.
+            codec: its name, for the suffix of the file's name.
             shape: [H, W, 3] or [H, W], which the result must have; gray and colour are converted to each other.
 
         Returns:
@@ -82,7 +82,7 @@ class Peer:
             PeerError: it gave no such picture.
         """
         with TemporaryDirectory(prefix="enhance-peer-") as folder:
-            coded, restored = Path(folder, f"in{SUFFIXES[codec]}"), Path(folder, "out.png")
+            coded, restored = Path(folder, f"in{usual_extension(codec)}"), Path(folder, "out.png")
             coded.write_bytes(stream)
             places = {"{in}": str(coded), "{out}": str(restored)}
             command = [_fill(word, places) for word in self.command]

@@ -16,13 +16,13 @@ from typing import Any
 
 from PIL import Image
 
+from enhance.codecs.registry import level_name
 from enhance.errors import UsageError
 from enhance.evaluation.measuring.measurement import BASELINE
 from enhance.evaluation.metrics.catalog import KINDS
 from enhance.evaluation.reporting.plot_labels import Label, write_labels
 from enhance.evaluation.reporting.summary import Summary
 from enhance.evaluation.reporting.sweeps import Sweep, find_sweeps, label
-from enhance.evaluation.reporting.tables import LEVELS
 from enhance.knobs import MODES
 from enhance.output.atomic_file import as_output_error, atomic_file
 
@@ -149,7 +149,7 @@ def _plane_figure(summaries: Sequence[Summary], distortion: str, perception: str
         for panel, level in zip(row, levels[codec], strict=True):
             planes.append(_Plane(panel, [one for one in ones if one.level == level], distortion, perception))
             rate = fmean(one.bits_per_pixel for one in planes[-1].summaries)
-            title = f"{codec.upper()}, {LEVELS.get(codec, 'level')} {level} ({rate:.2f} bits per pixel)"
+            title = f"{codec.upper()}, {level_name(codec)} {level} ({rate:.2f} bits per pixel)"
             _finish(panel, _axis(distortion), _axis(perception), title)
             panel.margins(0.14)  # room for labels
     styles: dict[str, dict[str, Any]] = {}

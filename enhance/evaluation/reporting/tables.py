@@ -9,10 +9,9 @@ from io import StringIO
 from itertools import groupby
 from typing import Any
 
+from enhance.codecs.registry import level_name
 from enhance.evaluation.metrics.catalog import KINDS
 from enhance.evaluation.reporting.summary import Spread, Summary
-
-LEVELS = {"jpeg": "quality", "vvc": "QP"}
 
 
 def to_table(summaries: Sequence[Summary], names: Sequence[str]) -> str:
@@ -105,7 +104,7 @@ def _better(names: Sequence[str]) -> str:
 
 
 def _markdown_table(summaries: Sequence[Summary], names: Sequence[str], codec: str, *, is_gain: bool) -> str:
-    header = [LEVELS.get(codec, "level"), "setting", "images", "bits per pixel", *(KINDS[name].title for name in names)]
+    header = [level_name(codec), "setting", "images", "bits per pixel", *(KINDS[name].title for name in names)]
     rows = [[*header, "seconds"], ["---"] * (len(header) + 1)]
     for one in summaries:
         spreads = one.gains if is_gain else one.means

@@ -81,7 +81,10 @@ def test_a_pipe_can_be_the_source(vvc_stream: StreamFactory, tmp_path: Path) -> 
     fifo, whole = tmp_path / "fifo", tmp_path / "whole.266"
     os.mkfifo(fifo)
     whole.write_bytes(vvc_stream(2))
-    with subprocess.Popen(["cp", str(whole), str(fifo)]), open_vvc(fifo, decoder="ffmpeg") as opened:
+    with pytest.raises(DecodeError, match=r"is a named pipe.*--special-files"):
+        open_vvc(fifo, decoder="ffmpeg")
+    limits = Limits(special_files=True)
+    with subprocess.Popen(["cp", str(whole), str(fifo)]), open_vvc(fifo, decoder="ffmpeg", limits=limits) as opened:
         assert len(list(opened)) == 2
 
 

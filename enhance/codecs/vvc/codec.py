@@ -1,0 +1,19 @@
+"""VVC's record in the registry."""
+
+from __future__ import annotations
+
+from enhance.codecs.codec import Codec, RateKnob
+from enhance.codecs.vvc.decoder import VvcDecoder
+from enhance.codecs.vvc.process import end_all
+from enhance.codecs.vvc.rate import VvcRate
+
+VVC = Codec(
+    name="vvc",
+    title="VVC",
+    decoder=VvcDecoder,
+    options=("decoder", "vtm", "time_limit", "patience", "matrix", "full_range", "chroma_location"),
+    level="QP",
+    knob=RateKnob("qp", "0..63", VvcRate.told),
+    weights="vvc.safetensors",
+    abandon=end_all,
+)
