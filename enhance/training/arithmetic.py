@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import sys
 import time
 from collections.abc import Callable
 
 import torch
-
-logger = logging.getLogger(__name__)
+from tqdm import tqdm
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -45,7 +44,7 @@ def fastest_dtype(work: Callable[[torch.dtype], None]) -> torch.dtype:
     best = {name: min(seconds[dtype][1:]) for name, dtype in DTYPES.items()}  # the first also prepares kernels
     chosen = min(best, key=lambda name: best[name])
     told = ", ".join(f"{name} {1000 * value:.0f} ms" for name, value in best.items())
-    logger.info("forward and backward of a batch: %s; training in %s", told, chosen)
+    tqdm.write(f"forward and backward of a batch: {told}; training in {chosen}", file=sys.stderr)
     return DTYPES[chosen]
 
 
