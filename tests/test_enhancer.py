@@ -30,6 +30,7 @@ from enhance.images import DecodedImage, Pixels
 from enhance.inference import residual, tiled_denoiser
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
+from enhance.models.unet import Denoiser
 
 SAMPLES = Knobs(steps=4, perception=0.7)
 
@@ -134,7 +135,8 @@ def test_same_seed_same_result(enhancer: Enhancer, knobs: Knobs) -> None:
     once, again = (enhancer.run(decoded, knobs) for _ in range(2))
     assert np.array_equal(once.pixels, again.pixels)
     other = enhancer.run(decoded, dataclasses.replace(knobs, seed=1))
-    assert np.array_equal(once.pixels, other.pixels) == (knobs.steps == 1)
+    # One step needs no noise, whatever the perception.
+    assert np.array_equal(once.pixels, other.pixels) == (once.record.steps == 1)
     assert other.record.seed == 1
 
 
@@ -216,8 +218,32 @@ def test_perception_goes_from_one_step_to_the_sample(enhancer: Enhancer) -> None
     assert levels(mean.pixels, full.pixels) > 0.5
 
 
-def test_perception_of_one_step_is_the_noise_level(enhancer: Enhancer, tiny_checkpoint: Checkpoint) -> None:
+def test_perception_of_one_step_is_the_position(enhancer: Enhancer, tiny_checkpoint: Checkpoint) -> None:
+    """x̂ = x̃ + s(q) g(0, x̃, 1, q, p), computed without the enhancer."""
+    decoded = plain(0.3 + 0.4 * skimage.data.astronaut()[:64, :80].astype(np.float32) / 255)
+    base = torch.from_numpy(decoded.pixels).permute(2, 0, 1)[None] * 2 - 1
+    conditioning = torch.from_numpy(decoded.rate.conditioning())[None]
+    for p in (0.25, 1.0):
+        place = torch.tensor([p])
+        predicted = tiny_checkpoint.denoiser(torch.zeros_like(base), base, torch.ones(1), conditioning, place)
+        limit = tiny_checkpoint.threshold(20)
+        enhanced = base + tiny_checkpoint.residual_scale(20) * predicted.clamp(-limit, limit)
+        expected = ((enhanced[0].permute(1, 2, 0) + 1) / 2).clamp(0, 1).numpy()
+        assert levels(enhancer.run(decoded, Knobs(steps=1, perception=p)).pixels, expected) < 0.01
+
+
+def without_position(checkpoint: Checkpoint) -> Checkpoint:
+    """A model as they were before they knew a position."""
+    denoiser = Denoiser(dataclasses.replace(checkpoint.denoiser.config, position=False)).eval().requires_grad_(False)
+    state = checkpoint.denoiser.state_dict()
+    denoiser.load_state_dict({name: value for name, value in state.items() if "position_mlp" not in name})
+    return dataclasses.replace(checkpoint, denoiser=denoiser)
+
+
+def test_without_a_position_perception_of_one_step_is_the_noise_level(tiny_checkpoint: Checkpoint) -> None:
     """x̂ = x̃ + s(q) g(√(1-ᾱ_t) ε, x̃, t, q) with t = 1 - p (1 - t_s), computed without the enhancer."""
+    tiny_checkpoint = without_position(tiny_checkpoint)
+    enhancer = Enhancer(tiny_checkpoint, device="cpu", dtype="float32")
     decoded = plain(0.3 + 0.4 * skimage.data.astronaut()[:64, :80].astype(np.float32) / 255)
     base = torch.from_numpy(decoded.pixels).permute(2, 0, 1)[None] * 2 - 1
     conditioning = torch.from_numpy(decoded.rate.conditioning())[None]
@@ -240,9 +266,9 @@ def test_steps_are_network_evaluations(tiny_checkpoint: Checkpoint, monkeypatch:
     calls: list[float] = []
     original = tiled_denoiser.TiledDenoiser.__call__
 
-    def counted(self: tiled_denoiser.TiledDenoiser, r_t: torch.Tensor | None, t: float) -> torch.Tensor:
-        calls.append(t)
-        return original(self, r_t, t)
+    def counted(self: tiled_denoiser.TiledDenoiser, r_t: torch.Tensor | None, *place: float) -> torch.Tensor:
+        calls.append(place[0])
+        return original(self, r_t, *place)
 
     monkeypatch.setattr(tiled_denoiser.TiledDenoiser, "__call__", counted)
     enhancer = Enhancer(tiny_checkpoint, device="cpu", dtype="float32")
@@ -377,7 +403,7 @@ class _Wrapped(torch.nn.Module):
     def __init__(self, inner: Any) -> None:
         super().__init__()
         self.inner = inner
-        self.stride, self.receptive_radius = inner.stride, inner.receptive_radius
+        self.stride, self.receptive_radius, self.config = inner.stride, inner.receptive_radius, inner.config
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor = self.inner(*inputs)

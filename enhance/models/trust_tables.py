@@ -15,6 +15,9 @@ KINDS = ("mean", "looks")
 """What the factors are measured for: the posterior mean (perception 0), and perception 1."""
 
 
+_ONE_TABLE = ("gray", "rgb")
+
+
 @runtime_checkable
 class PlaneRate(Protocol):
     """The rate of a picture whose planes were quantised apart."""
@@ -80,6 +83,9 @@ class TrustTables:
         """
         ends = [self._factors(kind, rate) for kind in KINDS]
         luma, chroma = ((1 - perception) * mean + perception * looks for mean, looks in zip(*ends))
+        if rate.sampling not in _ONE_TABLE and min(luma, chroma) == 0:
+            # Where one plane is as good as lossless and the other is not, neither is a picture that was learned from.
+            luma = chroma = 0.0
         full = self.full(min(rate.luma_level, rate.chroma_level))
         return Trust(luma, chroma, full, full * self.fall) if guarded else Trust(luma, chroma, np.inf, np.inf)
 

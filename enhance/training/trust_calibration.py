@@ -131,12 +131,13 @@ def _table(levels: tuple[float, ...], rows: Sequence[tuple[float, float]]) -> Fa
     """The factors; the nearer a file is to being lossless, the less is known, so they only fall above `_COARSE`.
 
     Where a file is nearly lossless, other pictures than these may be known less well, and a correction without any
-    truth in it costs the square of its factor: that of luma is taken with caution, and at the best quality both.
+    truth in it costs the square of its factor: that of luma is taken with caution. Tables of ones
+    leave nothing to mend but the decoder's own rounding.
     """
     factors, quality = np.array(rows), np.array(levels)
     factors[quality >= _COARSE] = np.minimum.accumulate(factors[quality >= _COARSE], axis=0)
     factors[quality >= _NEARLY_LOSSLESS, 0] *= _CAUTION
-    factors[quality >= _LOSSLESS, 1] *= _CAUTION
+    factors[quality >= _LOSSLESS] = 0
     factors = factors.round(3)
     return FactorTable(levels, tuple(factors[:, 0].tolist()), tuple(factors[:, 1].tolist()))
 

@@ -342,7 +342,7 @@ def test_unreadable_coefficients_are_an_error_that_names_the_file(
 
 # Run on its own, with threads for numpy's products to be found idle. Prints the CPU time of the others, and of its own.
 OTHER_THREADS = """
-import io, threading
+import io, threading, time
 from pathlib import Path
 import numpy as np
 from PIL import Image
@@ -365,6 +365,7 @@ decoded = decode(file.getvalue())
 change = np.random.default_rng(1).normal(0, 5, decoded.pixels.shape).astype(np.float32)
 large = np.ones((512, 512), np.float32)
 large @ large
+time.sleep(1)  # the library's threads look for more work for a while
 before = ticks()
 for _ in range(4):
     decoded.consistency.project(change)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -147,12 +146,12 @@ def test_ycck() -> None:
     np.testing.assert_array_equal(image.pixels, np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")))
 
 
-def test_a_broken_cmyk_profile_falls_back_to_the_formula(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_cmyk_profile_falls_back_to_the_formula() -> None:
     profile = bytearray(128)
     profile[16:20], profile[36:40] = b"CMYK", b"acsp"
     image = decode(as_jpeg(Image.new("CMYK", (8, 8)), icc_profile=bytes(profile)), source_name="brochure.jpg")
     np.testing.assert_array_equal(image.pixels, 255)
-    assert "brochure.jpg" in caplog.text and image.metadata.icc_profile is None
+    assert any("by the plain formula" in note for note in image.notes) and image.metadata.icc_profile is None
 
 
 def test_only_the_first_picture_of_a_file_is_read() -> None:
@@ -202,13 +201,12 @@ def test_a_profile_of_another_colour_space_is_dropped() -> None:
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(20), b"Exif\0\0garbage" * 9])
-def test_damaged_exif_is_dropped_with_a_note(exif: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
+def test_damaged_exif_is_dropped_with_a_note(exif: bytes) -> None:
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
         image = decode(as_jpeg(exif=exif), source_name="photo.jpg")
     assert (image.metadata.exif, image.metadata.orientation) == (None, 1)
     assert "damaged EXIF, dropped" in image.notes
-    assert "photo.jpg" in caplog.text
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
