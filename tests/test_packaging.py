@@ -25,6 +25,7 @@ DISTRIBUTIONS = {
     "imageio_ffmpeg": "imageio-ffmpeg",
     "cv2": "opencv-python",
     "pytorch_msssim": "pytorch-msssim",
+    "typing_extensions": "typing-extensions",
 }
 
 
