@@ -403,7 +403,8 @@ class _Wrapped(torch.nn.Module):
     def __init__(self, inner: Any) -> None:
         super().__init__()
         self.inner = inner
-        self.stride, self.receptive_radius, self.config = inner.stride, inner.receptive_radius, inner.config
+        self.stride, self.receptive_radius = inner.stride, inner.receptive_radius
+        self.knows_position = inner.config.position
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor = self.inner(*inputs)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from enhance.inference.bands import largest_window, predict_in_bands
-from enhance.models.unet import Denoiser, UNetConfig, scales
+from enhance.models.unet import Denoiser, scales
 
 LARGE = 1 << 20
 """Pixels above which windows are predicted in bands; below, bands cost as much time as they save."""
@@ -27,11 +27,6 @@ class BandedDenoiser:
 
     def __init__(self, denoiser: Denoiser) -> None:
         self._denoiser = denoiser
-
-    @property
-    def config(self) -> UNetConfig:
-        """What the network is."""
-        return self._denoiser.config
 
     @property
     def stride(self) -> int:

@@ -30,7 +30,7 @@ TABLES = TrustTables(
 
 def test_factors_are_linear_between_levels_and_constant_beyond() -> None:
     assert [TABLES(JpegRate.from_quality(quality), 0).luma for quality in (20, 90, 95, 100)] == [1, 1, 0.5, 0]
-    assert TABLES(JpegRate.from_quality(100), 0).chroma == 0.5
+    assert TABLES(JpegRate.from_quality(95), 0).chroma == 0.75
 
 
 def test_each_plane_is_judged_by_its_own_table() -> None:
