@@ -33,19 +33,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_train_resume_and_fine_tune(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    common = [
-        str(photos),
-        "--crop",
-        "32",
-        "--batch",
-        "2",
-        "--workers",
-        "0",
-        "--device",
-        "cpu",
-        "--cache",
-        str(tmp_path / "c"),
-    ]
+    common = [str(photos), "--crop", "32", "--batch", "2", "--workers", "0", "--device", "cpu", "--dtype", "float32"]
     assert main(["train", *common, "-o", str(run), "--steps", "3", "--val", str(photos)]) == 0
     first = load_checkpoint(run / "model.safetensors")
     assert first.training["step"] == 3 and first.training["images"] == 2
