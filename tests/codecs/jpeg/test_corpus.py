@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not (CORPUS / "INDEX.tsv").exists(), reason="the
 
 
 # Pillow fills up with gray what these files lack.
-STRICTER = ("truncated: the header claims", "a quantisation table is missing", "a lossless JPEG")
+STRICTER = ("truncated: ", "a quantisation table is missing", "a lossless JPEG")
 
 
 def rows() -> list[dict[str, str]]:
@@ -50,7 +50,9 @@ def test_every_file_decodes_or_gives_one_clear_error(row: dict[str, str]) -> Non
         assert decoded is None
         return
     expected = pillow_pixels(path)
-    assert (decoded is None) == (expected is None or stricter)
+    # Pillow gives up some damaged files that libjpeg reads to their end; then the damage is told.
+    told = decoded is not None and any(note.startswith("damaged: ") for note in image.notes)
+    assert (decoded is None) == ((expected is None and not told) or stricter)
     if expected is not None and decoded is not None:
         np.testing.assert_array_equal(decoded, expected)
 
