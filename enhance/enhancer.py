@@ -37,6 +37,7 @@ from enhance.knobs import Knobs, KnobValues, Sampling
 from enhance.models.checkpoint import Checkpoint, load_checkpoint
 from enhance.output.writer import OutputFormat, check_depth, check_target, write_image
 from enhance.sources import Array, FileContent, Opened, PictureOrPath, open_source
+from enhance.system import memory
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -109,9 +110,7 @@ class Enhancer:
         self.dtype = runtime.select_dtype(dtype, self.device)
         self._lock = threading.Lock()
         self._shipped: dict[str, Checkpoint] = {}
-        self._own: Checkpoint | None = None
-        if model is not None:
-            self._own = self._place(model if isinstance(model, Checkpoint) else load_checkpoint(model))
+        self._own = None if model is None else self._load(model)
 
     def checkpoint(self, codec: str) -> Checkpoint:
         """The model for a codec, on the device. Raises WeightsError where there is none."""
@@ -121,13 +120,17 @@ class Enhancer:
             return self._own
         with self._lock:
             if codec not in self._shipped:
-                self._shipped[codec] = self._place(load_checkpoint(shipped_model(codec)))
+                self._shipped[codec] = self._load(shipped_model(codec))
             return self._shipped[codec]
 
-    def _place(self, checkpoint: Checkpoint) -> Checkpoint:
+    @runtime.denormals_flushed()
+    def _load(self, model: Checkpoint | str | os.PathLike[str]) -> Checkpoint:
+        """A model that is ready to be used on the device."""
+        checkpoint = model if isinstance(model, Checkpoint) else load_checkpoint(model)
         checkpoint.denoiser.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return checkpoint
 
+    @runtime.denormals_flushed()
     def run(
         self,
         decoded: DecodedImage,
@@ -217,12 +220,12 @@ class Enhancer:
         """How many small pictures to enhance at a time: one per CPU thread, if memory allows; one on other devices."""
         if self.device.type != "cpu":
             return 1
-        return max(1, min(torch.get_num_threads(), runtime.free_memory(self.device) // (2 * _SMALL_BYTES)))
+        return max(1, min(torch.get_num_threads(), memory.free_memory(self.device) // (2 * _SMALL_BYTES)))
 
     def _denoise(
         self, decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, knobs: Knobs
     ) -> TiledDenoiser:
-        free, state = runtime.free_memory(self.device), state_bytes(decoded.height, decoded.width, sampling)
+        free, state = memory.free_memory(self.device), state_bytes(decoded.height, decoded.width, sampling)
         on_cpu = self.device.type == "cpu"
         budget = min(int(0.6 * free), _CEILING) - state if on_cpu else int(0.6 * free)
         return TiledDenoiser(

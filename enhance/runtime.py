@@ -1,21 +1,17 @@
-"""Where and how the network is computed: device, arithmetic, threads, memory."""
+"""Where and how the network is computed: device, arithmetic, threads."""
 
 from __future__ import annotations
 
-import logging
-import os
-from functools import lru_cache
-from pathlib import Path
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from enhance.errors import DeviceError, UsageError
-
-_LOG = logging.getLogger(__name__)
+from enhance.system import arithmetic
 
 DTYPES = {"float32": torch.float32, "fp32": torch.float32, "bfloat16": torch.bfloat16, "bf16": torch.bfloat16}
-
-_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "could not create a memory object", "bad_alloc")
 
 
 def select_device(device: str | torch.device = "auto") -> torch.device:
@@ -54,22 +50,12 @@ def _check_cuda(device: torch.device) -> None:
         raise DeviceError(f"there is no {device}; this machine has {count} CUDA device(s), counted from 0")
 
 
-@lru_cache(maxsize=1)
-def cpu_supports_fast_bf16() -> bool:
-    """True if the CPU multiplies bfloat16 in hardware (AMX, AVX-512 BF16, Arm BF16); elsewhere it is emulated."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return False
-    flags = next((set(line.split()) for line in lines if line.startswith(("flags", "Features"))), set())
-    return not flags.isdisjoint({"amx_bf16", "avx512_bf16", "bf16"})
-
-
 def select_dtype(dtype: str | torch.dtype = "auto", device: torch.device | None = None) -> torch.dtype:
     """Arithmetic of the network on a device.
 
     Args:
-        dtype: "auto" (bfloat16 where the hardware is fast at it, otherwise float32), "float32" or "bfloat16".
+        dtype: "auto" (bfloat16 where the hardware is faster at it, which is measured once on a CPU, otherwise
+            float32), "float32" or "bfloat16".
         device: the CPU if not given.
 
     Raises:
@@ -85,7 +71,7 @@ def select_dtype(dtype: str | torch.dtype = "auto", device: torch.device | None 
     if kind == "cuda":
         # Emulation, which is_bf16_supported counts by default, is slower than float32.
         return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float32
-    return torch.bfloat16 if kind == "cpu" and cpu_supports_fast_bf16() else torch.float32
+    return torch.bfloat16 if kind == "cpu" and arithmetic.is_fast_in_bfloat16() else torch.float32
 
 
 def set_threads(threads: int | None) -> None:
@@ -107,75 +93,16 @@ def use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def free_memory(device: torch.device) -> int:
-    """Bytes that can still be allocated on a device: for the CPU what the machine and its control group leave."""
-    if device.type == "cuda":
-        # What torch keeps of freed arrays counts as used for the driver, but is there for the next ones.
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0]) + kept
-    limits = [limit for limit in (_available_memory(), _cgroup_headroom()) if limit is not None]
-    return max(0, min(limits)) if limits else 2**31
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Numbers next to zero (below 1e-38) count as zero in this thread, and in threads that it starts meanwhile.
 
-
-def _available_memory() -> int | None:
+    SiLU of very negative values makes such numbers, and each costs the processor a hundred times another's time. torch
+    starts its threads with its first large operation, so that one should be made in here, too.
+    """
+    flushed_before = sys.float_info.min * 0.5 == 0
+    torch.set_flush_denormal(True)
     try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def _cgroup_headroom(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int | None:
-    """What the tightest memory control group leaves (version 2 and 1); None without one."""
-    try:
-        lines = own.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    found = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            base, limit, usage = root, "memory.max", "memory.current"
-        elif "memory" in controllers.split(","):
-            base, limit, usage = root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
-        else:
-            continue
-        group = base / path.lstrip("/")
-        # A limit may sit on any ancestor; inside a container the own path may not be visible at all.
-        for folder in (group, *group.parents):
-            found.append(_headroom(folder, limit, usage))
-            if folder == base:
-                break
-    limits = [headroom for headroom in found if headroom is not None]
-    return min(limits) if limits else None
-
-
-def _headroom(folder: Path, limit: str, usage: str) -> int | None:
-    try:
-        allowed, used = (int((folder / name).read_text(encoding="ascii")) for name in (limit, usage))
-        # Pages of files count as used, but are given back when they are needed.
-        for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines():
-            if line.startswith(("inactive_file ", "total_inactive_file ")):
-                used -= int(line.split()[1])
-                break
-    except (OSError, ValueError):  # "max": no limit here
-        return None
-    return max(0, allowed - used)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """True for every way in which torch and numpy say that memory is short."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in _OUT_OF_MEMORY)
-
-
-def release_cached_memory(device: torch.device) -> None:
-    """Gives memory that torch keeps for later back to the device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
+        yield
+    finally:
+        torch.set_flush_denormal(flushed_before)

@@ -38,6 +38,12 @@ def few_threads() -> None:
     torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is remembered between runs is remembered between tests, and not in the user's home."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def denormals() -> Iterator[None]:
     """What computes may flush denormals to zero in this thread; hypothesis, among others, cannot live with that."""

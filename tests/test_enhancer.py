@@ -31,6 +31,7 @@ from enhance.inference import residual, tiled_denoiser
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.unet import Denoiser
+from enhance.system import memory
 
 SAMPLES = Knobs(steps=4, perception=0.7)
 
@@ -169,7 +170,7 @@ def test_small_pictures_are_a_few_seconds_of_work_and_as_many_as_memory_holds(
     assert enhancer.is_small(wider, Knobs()) and not enhancer.is_small(wider, Knobs(steps=2))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     for gibibytes, threads in ((64, 8), (4, 2), (1, 1)):
-        monkeypatch.setattr(runtime, "free_memory", lambda device, free=gibibytes * 2**30: free)
+        monkeypatch.setattr(memory, "free_memory", lambda device, free=gibibytes * 2**30: free)
         assert enhancer.small_at_a_time() == threads
 
 
@@ -472,9 +473,9 @@ def test_no_memory_at_all_is_a_device_error(tiny_checkpoint: Checkpoint, monkeyp
 
 def test_free_memory_decides_the_tile(enhancer: Enhancer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("enhance.enhancer._SMALLEST_BUDGET", 0)
-    monkeypatch.setattr(runtime, "free_memory", lambda device: 2**40)
+    monkeypatch.setattr(memory, "free_memory", lambda device: 2**40)
     assert enhancer.run(photo(400, 400)).record.tile == 0
-    monkeypatch.setattr(runtime, "free_memory", lambda device: 10 * 2**20)
+    monkeypatch.setattr(memory, "free_memory", lambda device: 10 * 2**20)
     assert 0 < enhancer.run(photo(400, 400)).record.tile < 400
 
 

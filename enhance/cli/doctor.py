@@ -76,14 +76,18 @@ def _versions(at: _At) -> dict[str, Any]:
 def _machine() -> dict[str, Any]:
     import torch
 
-    from enhance.runtime import free_memory, select_device, select_dtype
+    from enhance.runtime import select_device, select_dtype
+    from enhance.system.arithmetic import convolution_seconds
+    from enhance.system.memory import free_memory
 
     device = select_device("auto")
+    times = ", ".join(f"{1000 * seconds:.2f} ms in {dtype}" for dtype, seconds in convolution_seconds().items())
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {
         "system": platform.platform(),
         "device": f"{device} ({name})",
         "dtype": str(select_dtype("auto", device)).removeprefix("torch."),
+        "a convolution takes": f"{times} on the CPU",
         "threads": torch.get_num_threads(),
         "free memory": f"{free_memory(device) / 2**30:.1f} GiB",
     }

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enhance import runtime
 from enhance.codecs.conditioning import mirrored
 from enhance.errors import DeviceError, WeightsError
 from enhance.frames.depth import white_level
@@ -17,6 +16,7 @@ from enhance.images import Pixels
 from enhance.inference.banded_denoiser import BandedDenoiser
 from enhance.inference.tiling import Box, Tile, TilePlan, crop_padded, padded
 from enhance.models.unet import Denoiser
+from enhance.system import memory
 
 _BYTES_PER_PIXEL = 640
 
@@ -150,7 +150,7 @@ class TiledDenoiser:
                     self.prediction[:, rows, columns] = self._core(tile, r_t, t, position)
                 return self.prediction
             except (RuntimeError, MemoryError) as error:
-                if not runtime.is_out_of_memory(error):
+                if not memory.is_out_of_memory(error):
                     raise
                 smaller = self.plan.smaller()
                 if smaller is None:
@@ -160,7 +160,7 @@ class TiledDenoiser:
                     ) from error
             # Outside of the handler: the error holds the frames, and with them the arrays, that did not fit.
             self.plan = smaller
-            runtime.release_cached_memory(self._device)
+            memory.release_cached_memory(self._device)
 
     def _core(self, tile: Tile, r_t: State, t: float, position: float) -> Tensor:
         rows, columns = tile.window.slices

@@ -14,7 +14,8 @@ import torch
 
 from enhance import __version__
 from enhance.models.checkpoint import Checkpoint
-from enhance.runtime import cpu_supports_fast_bf16, select_dtype
+from enhance.runtime import select_dtype
+from enhance.system.arithmetic import is_fast_in_bfloat16
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def describe_machine() -> dict[str, Any]:
         "cores": core_count(),
         "memory": _memory(),
         "capability": torch.backends.cpu.get_cpu_capability(),
-        "fast_bfloat16": cpu_supports_fast_bf16(),
+        "fast_bfloat16": is_fast_in_bfloat16(),
         "system": platform.platform(),
     }
 

@@ -1,0 +1,1 @@
+"""What the machine and its system are asked for: free memory, fast arithmetic."""
