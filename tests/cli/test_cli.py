@@ -329,18 +329,17 @@ def test_help_needs_neither_torch_nor_numpy() -> None:
         assert not [name for name in ("torch", "numpy", "PIL", "tqdm") if f"'{name}'" in loaded]
 
 
-def test_import_and_help_are_quick() -> None:
-    def seconds(program: str) -> float:
-        def once() -> float:
-            began = time.perf_counter()
-            subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL, check=True)
-            return time.perf_counter() - began
+def test_import_and_help_load_little() -> None:
+    """How long that takes depends on the machine; how many modules it takes does not."""
 
-        return min(once() for _ in range(3))
+    def modules(program: str) -> int:
+        counted = f"import sys\n{program}\nprint(len(sys.modules))"
+        done = subprocess.run([sys.executable, "-c", counted], capture_output=True, text=True, check=True)
+        return int(done.stdout.splitlines()[-1])
 
-    bare = seconds("pass")
-    assert seconds("import enhance") - bare < 0.3
-    assert seconds("import sys; from enhance.cli.main import main; sys.exit(main(['--help']))") - bare < 0.3
+    bare = modules("")
+    assert modules("import enhance") - bare < 60
+    assert modules("from enhance.cli.main import main; main(['--help'])") - bare < 200
 
 
 @pytest.mark.parametrize("name", ["run", "filter", "eval", "train", "info", "doctor"])

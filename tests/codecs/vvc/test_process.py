@@ -135,18 +135,17 @@ def test_a_decoder_that_never_writes_into_the_fifo(fifo: Path, program: str) -> 
 @pytest.mark.parametrize(
     "program",
     [
-        "time.sleep(1000)",
-        "open(FIFO, 'w'); time.sleep(1000)",
-        "f = open(FIFO, 'w'); f.write('frame'); f.flush(); time.sleep(1000)",
-        "f = open(FIFO, 'w'); f.write('frame'); f.close(); time.sleep(1000)",
+        "time.sleep(10**6)",
+        "open(FIFO, 'w'); time.sleep(10**6)",
+        "f = open(FIFO, 'w'); f.write('frame'); f.flush(); time.sleep(10**6)",
+        "f = open(FIFO, 'w'); f.write('frame'); f.close(); time.sleep(10**6)",
     ],
 )
 def test_a_decoder_that_hangs_is_ended(fifo: Path, program: str) -> None:
-    begun = time.monotonic()
     with start(program, fifo=fifo, patience=0.4) as process, pytest.raises(DecoderStopped, match="has done nothing"):
         process.frames.read()
         process.finish()
-    assert time.monotonic() - begun < 15
+    assert process._process.poll() is not None
 
 
 def test_a_slow_decoder_is_waited_for() -> None:
@@ -175,7 +174,7 @@ def test_what_a_decoder_has_started_ends_with_it(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     program = "import subprocess\n"
     program += f"child = subprocess.Popen(['sleep', '1000']); open({str(mark)!r}, 'w').write(str(child.pid))\n"
-    program += "sys.stdout.write('frame'); sys.stdout.flush(); time.sleep(1000)"
+    program += "sys.stdout.write('frame'); sys.stdout.flush(); time.sleep(10**6)"
     with start(program) as process:
         assert process.frames.read(5) == b"frame"
     child = int(mark.read_text())
@@ -199,14 +198,14 @@ def test_an_interrupt_ends_it() -> None:
     def interrupt(line: str) -> None:
         raise KeyboardInterrupt
 
-    program = "print('a line', file=sys.stderr); time.sleep(1000)"
+    program = "print('a line', file=sys.stderr); time.sleep(10**6)"
     with pytest.raises(KeyboardInterrupt), start(program, on_line=interrupt) as process:
         process.frames.read()
 
 
 def test_all_can_be_ended_from_another_thread() -> None:
     threading.Timer(0.5, end_all).start()
-    with start("time.sleep(1000)") as process:
+    with start("time.sleep(10**6)") as process:
         assert process.frames.read() == b""
         with pytest.raises(DecodeError, match="SIGKILL"):
             process.finish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -191,12 +190,10 @@ def test_vtm_fails(video: Callable[..., VvcStream], behaviour: str, reason: str,
 @pytest.mark.parametrize(("behaviour", "count"), [("hangs", 0), ("hangs later", 2), ("does not end", COUNT)])
 def test_vtm_hangs(video: Callable[..., VvcStream], behaviour: str, count: int) -> None:
     pictures = []
-    begun = time.monotonic()
     with video(behaviour, patience=2.0) as stream, pytest.raises(DecodeError, match="has done nothing for 2 seconds"):
         for picture in stream:
             pictures.append(picture)
     assert len(pictures) == count
-    assert time.monotonic() - begun < 30
 
 
 def test_a_limit_for_the_whole_time(video: Callable[..., VvcStream]) -> None:

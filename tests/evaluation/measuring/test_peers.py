@@ -69,11 +69,9 @@ def test_what_goes_wrong_is_told(tmp_path: Path, stream: bytes, code: str, messa
 def test_a_peer_that_hangs_is_ended_with_what_it_started(tmp_path: Path, stream: bytes) -> None:
     """It leaves the process id of its child, which must be gone, too."""
     note = tmp_path / "child"
-    code = f"child = os.fork()\nif child: open({str(note)!r}, 'w').write(str(child))\ntime.sleep(60)\n"
-    started = time.monotonic()
+    code = f"child = os.fork()\nif child: open({str(note)!r}, 'w').write(str(child))\ntime.sleep(10**6)\n"
     with pytest.raises(PeerError, match="not finished within 1 seconds"):
         peer(tmp_path, code, time_limit=1).restore(stream, "jpeg", SHAPE)
-    assert time.monotonic() - started < 20
     child = int(note.read_text())
     for _ in range(100):
         if not is_running(child):
