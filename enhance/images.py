@@ -12,8 +12,6 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from enhance.limits import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
-
 Pixels = npt.NDArray[Any]
 
 

@@ -29,7 +29,7 @@ from enhance.evaluation.measuring.measurement import BASELINE, ORIGINAL
 from enhance.evaluation.measuring.protocol import JpegProtocol, Protocol, VvcProtocol
 from enhance.evaluation.measuring.settings import describe, parse
 from enhance.frames.depth import to_dtype
-from enhance.output.atomic_file import as_output_error, atomic_file
+from enhance.system.atomic_file import as_output_error, atomic_file
 
 Pixels = npt.NDArray[np.uint8]
 

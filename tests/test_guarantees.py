@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from enhance.limits import Limits, way_out
+from enhance.system.limits import Limits, way_out
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ from enhance.codecs.reading import read_stdin
 from enhance.codecs.registry import decode, inspect
 from enhance.errors import DeviceError, EnhanceError
 from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord, InspectedImage
-from enhance.limits import DEFAULT_LIMITS, Limits
+from enhance.system.limits import DEFAULT_LIMITS, Limits
 
 _log = logging.getLogger(__name__)
 

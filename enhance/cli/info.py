@@ -19,7 +19,7 @@ from enhance.cli.options import (
 )
 from enhance.errors import EnhanceError, one_line
 from enhance.knobs import DEFAULT_MODE
-from enhance.limits import DEFAULT_LIMITS, Limits
+from enhance.system.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from enhance.codecs.decoder import Decoder

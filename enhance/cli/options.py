@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from enhance.errors import UsageError
 from enhance.knobs import ENSEMBLES, MODES
-from enhance.limits import DEFAULT_LIMITS, PIXELS_CEILING, Limits
+from enhance.system.limits import DEFAULT_LIMITS, PIXELS_CEILING, Limits
 
 if TYPE_CHECKING:
     from enhance.codecs.decoder import Decoder

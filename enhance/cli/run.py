@@ -202,7 +202,7 @@ class _Place:
     def clear(self, plan: Plan) -> None:
         """Removes what earlier runs were writing when they were killed, from the folders that results go to."""
         from enhance.batch.plan import STREAM
-        from enhance.output.atomic_file import remove_abandoned
+        from enhance.system.atomic_file import remove_abandoned
 
         if self.name != STREAM:
             outputs = [*(job.output for job in plan.jobs), *(outcome.output for outcome in plan.settled)]
@@ -212,8 +212,8 @@ class _Place:
     def write(self, image: EnhancedImage, job: Job) -> tuple[str, ...]:
         """Writes one result; called in threads. Returns what of its metadata could not be kept."""
         from enhance.batch.plan import STREAM
-        from enhance.output.atomic_file import as_output_error
         from enhance.output.writer import encode_with_notes, write_image
+        from enhance.system.atomic_file import as_output_error
 
         if job.output == STREAM:
             encoded = encode_with_notes(image, self.format, quality=self.quality, keep_gain_map=self.keep_gain_map)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from enhance.images import DecodedImage, InspectedImage
-from enhance.limits import DEFAULT_LIMITS, Limits
+from enhance.system.limits import DEFAULT_LIMITS, Limits
 
 HEAD_SIZE = 4096
 """How many bytes of a file a decoder may look at to recognise it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Union
 
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
-from enhance.limits import DEFAULT_LIMITS, Limits, way_out
+from enhance.system.limits import DEFAULT_LIMITS, Limits, way_out
 
 Source = Union[bytes, bytearray, memoryview, str, "os.PathLike[str]", BinaryIO]
 

@@ -20,7 +20,7 @@ from enhance.codecs.unknown_files import describe_format
 from enhance.codecs.vvc.codec import VVC
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.images import DecodedImage, InspectedImage
-from enhance.limits import DEFAULT_LIMITS, Limits
+from enhance.system.limits import DEFAULT_LIMITS, Limits
 
 logger = logging.getLogger(__name__)
 

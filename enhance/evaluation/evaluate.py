@@ -37,7 +37,7 @@ from enhance.evaluation.metrics.catalog import Metrics
 from enhance.evaluation.reporting import plots, tables
 from enhance.evaluation.reporting.summary import Summary, summarize
 from enhance.knobs import Knobs
-from enhance.output.atomic_file import atomic_file
+from enhance.system.atomic_file import atomic_file
 
 _LOG = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from enhance.errors import DecodeError, UnsupportedImageError, UsageError
 from enhance.frames.format import MAX_DEPTH, MIN_DEPTH, FrameFormat, Planes, Subsampling
-from enhance.images import DEFAULT_MAX_PIXELS
+from enhance.system.limits import DEFAULT_MAX_PIXELS
 
 _SUBSAMPLINGS: dict[str, Subsampling] = {"400": "4:0:0", "420": "4:2:0", "422": "4:2:2", "444": "4:4:4"}
 # ffmpeg's names of planar formats: yuv422p, yuv420p10le, gray, gray12le.

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.frames.format import MAX_DEPTH, MIN_DEPTH, ChromaLocation, ColorSpace, FrameFormat, Planes, Subsampling
 from enhance.frames.raw import check_size, read_planes, write_planes
-from enhance.images import DEFAULT_MAX_PIXELS
+from enhance.system.limits import DEFAULT_MAX_PIXELS
 
 MAGIC = b"YUV4MPEG2"
 MAX_LINE = 4096

@@ -24,7 +24,7 @@ from enhance.errors import EnhanceError, WeightsError
 from enhance.knobs import MODES, Knobs, SamplingDefaults
 from enhance.models.trust_tables import TrustTables
 from enhance.models.unet import Denoiser, UNetConfig
-from enhance.output.atomic_file import atomic_file
+from enhance.system.atomic_file import atomic_file
 
 FORMAT = "enhance-1"
 

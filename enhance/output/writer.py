@@ -9,8 +9,8 @@ from pathlib import Path
 
 from enhance.errors import OutputError
 from enhance.images import EnhancedImage
-from enhance.output.atomic_file import as_output_error, atomic_file
 from enhance.output.encoders import DEFAULT_JPEG_QUALITY, OutputFormat, check_depth, encode_image, encode_with_notes
+from enhance.system.atomic_file import as_output_error, atomic_file
 
 __all__ = [
     "DEFAULT_JPEG_QUALITY", "OutputFormat", "check_depth", "check_target", "encode_image", "encode_with_notes",

@@ -23,7 +23,7 @@ import torch
 from torch.nn import functional as F
 
 from enhance.errors import OutputError
-from enhance.output.atomic_file import atomic_file
+from enhance.system.atomic_file import atomic_file
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _GAIN = 1.2  # bfloat16 is less exact, so it has to be worth it

@@ -29,7 +29,7 @@ from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.depth import code_values, to_dtype
-from enhance.output.atomic_file import atomic_file
+from enhance.system.atomic_file import atomic_file
 from enhance.training.calibration import calibrate
 from enhance.training.crops import centre, load_image, to_tensor
 from enhance.training.degradation import Uint8

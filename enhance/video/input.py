@@ -17,7 +17,7 @@ from enhance.errors import DecodeError, UsageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
 from enhance.frames.raw import RawReader
 from enhance.frames.y4m import MAGIC, Y4MHeader, read_y4m
-from enhance.limits import DEFAULT_LIMITS, DEFAULT_MAX_PIXELS, Limits
+from enhance.system.limits import DEFAULT_LIMITS, DEFAULT_MAX_PIXELS, Limits
 from enhance.video.filter import RatedFrame, rated
 
 STDIN = "-"

@@ -15,8 +15,8 @@ from enhance.errors import DecodeError, OutputError, UsageError
 from enhance.frames.format import FrameFormat, Planes
 from enhance.frames.raw import write_planes
 from enhance.frames.y4m import Y4MHeader, write_frame, write_header
-from enhance.output.atomic_file import as_output_error, atomic_file, buffered
 from enhance.output.writer import check_target
+from enhance.system.atomic_file import as_output_error, atomic_file, buffered
 
 STDOUT = "-"
 _DESCRIPTORS = {STDOUT: 1, "/dev/stdout": 1, "/dev/stderr": 2}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from enhance.errors import UsageError
-from enhance.output.atomic_file import atomic_file
+from enhance.system.atomic_file import atomic_file
 
 FORMAT = 1
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance.errors import EnhanceError, UsageError
-from enhance.output.atomic_file import atomic_file
+from enhance.system.atomic_file import atomic_file
 
 _COMMENT = re.compile(r"(?<!`)<!--\s*(?P<end>/)?(?P<kind>\w+)(?(end)\s*|:\s(?P<words>.*?))-->", re.DOTALL)
 _FENCED = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1|\Z)", re.DOTALL | re.MULTILINE)

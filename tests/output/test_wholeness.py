@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from enhance.images import Metadata
-from enhance.output.atomic_file import atomic_file, remove_abandoned
 from enhance.output.encoders import OutputFormat
 from enhance.output.high_depth import encode_tiff
 from enhance.output.wholeness import judge
+from enhance.system.atomic_file import atomic_file, remove_abandoned
 
 
 def whole(path: Path, fmt: OutputFormat) -> bytes:
@@ -53,7 +53,7 @@ def test_a_link_to_nothing_is_no_result(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from enhance.output.atomic_file import atomic_file
+from enhance.system.atomic_file import atomic_file
 with atomic_file(sys.argv[1]) as file:
     file.write(b"half")
     file.flush()
@@ -85,7 +85,7 @@ def test_what_a_killed_process_was_writing_is_removed_and_what_is_being_written_
 def test_a_file_that_is_removed_before_it_is_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from enhance.output import atomic_file as module
+    from enhance.system import atomic_file as module
 
     calls = []
 

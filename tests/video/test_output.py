@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from enhance.errors import DecodeError, OutputError, UsageError
-from enhance.output.atomic_file import atomic_file
+from enhance.system.atomic_file import atomic_file
 from enhance.video.output import descriptor_of, open_output
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from enhance.codecs.jpeg import libjpeg
 from enhance.codecs.jpeg.markers import JpegMarkers, read_markers, without_metadata
 from enhance.errors import DecodeError
-from enhance.limits import Limits
+from enhance.system.limits import Limits
 
 Indices = libjpeg.Indices
 

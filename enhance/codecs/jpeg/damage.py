@@ -11,7 +11,7 @@ from enhance.codecs.jpeg.coefficients import has_all_scans
 from enhance.codecs.jpeg.header import read_header
 from enhance.codecs.jpeg.markers import SOF, Frame, JpegMarkers, without_metadata
 from enhance.errors import DecodeError
-from enhance.limits import Limits
+from enhance.system.limits import Limits
 
 _EOI = b"\xff\xd9"
 _BLOCK_BYTES = 128

@@ -15,7 +15,7 @@ from enhance.codecs.jpeg.header import JpegHeader, read_header
 from enhance.codecs.jpeg.markers import JpegMarkers, without_metadata
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
 from enhance.images import Consistency, DecodedImage, InspectedImage
-from enhance.limits import DEFAULT_LIMITS, Limits
+from enhance.system.limits import DEFAULT_LIMITS, Limits
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from enhance.codecs.jpeg.metadata import read_metadata
 from enhance.codecs.jpeg.rate import JpegRate, Space
 from enhance.errors import DecodeError, UnsupportedImageError
 from enhance.images import Metadata
-from enhance.limits import Limits, way_out
+from enhance.system.limits import Limits, way_out
 
 _SMALL = 1 << 24  # pixels that cost little, however few bytes claim them
 _MAX_SIDE = 65500  # libjpeg's JPEG_MAX_DIMENSION

@@ -23,7 +23,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from enhance.temporary import temporary_path
+from enhance.system.temporary import temporary_path
 
 Indices = npt.NDArray[np.int16]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from enhance.codecs.jpeg.rate import Table
 from enhance.errors import DecodeError, UnsupportedImageError
-from enhance.limits import DEFAULT_LIMITS, Limits, way_out
+from enhance.system.limits import DEFAULT_LIMITS, Limits, way_out
 
 SOI, EOI, SOS, DQT, DRI, DHP, COM, APP0, APP1, APP2, APP13, APP14 = (
     0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xDE, 0xFE, 0xE0, 0xE1, 0xE2, 0xED, 0xEE,

@@ -12,7 +12,7 @@ from enhance.codecs.vvc.stream import PATIENCE, VvcPicture, VvcStream, open_vvc
 from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.format import ChromaLocation, Matrix
 from enhance.images import DecodedImage, InspectedImage
-from enhance.limits import DEFAULT_LIMITS, Limits
+from enhance.system.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["VvcDecoder", "VvcPicture", "VvcStream", "open_vvc"]
 

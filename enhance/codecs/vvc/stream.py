@@ -25,8 +25,8 @@ from enhance.codecs.vvc.vui import read_vui
 from enhance.errors import DecodeError, UnsupportedImageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
 from enhance.frames.raw import check_size
-from enhance.limits import DEFAULT_LIMITS, Limits
-from enhance.temporary import temporary_folder
+from enhance.system.limits import DEFAULT_LIMITS, Limits
+from enhance.system.temporary import temporary_folder
 
 PATIENCE = 300.0
 """Seconds in which a decoder must do something. VTM takes tens of seconds for a picture of 8K on a slow machine."""

@@ -14,7 +14,7 @@ from torch import nn
 from enhance.evaluation.measuring.measurement import ORIGINAL, Key
 from enhance.evaluation.metrics.catalog import KINDS
 from enhance.evaluation.metrics.frechet import Features, frechet_distance, kernel_distance, patch_features
-from enhance.output.atomic_file import as_output_error, atomic_file
+from enhance.system.atomic_file import as_output_error, atomic_file
 
 _DISTANCES = {"fid": frechet_distance, "fd_alex": frechet_distance, "kid": kernel_distance, "kd_alex": kernel_distance}
 

@@ -16,7 +16,7 @@ from PIL import Image
 from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.evaluation.measuring.originals import Pixels
-from enhance.output.atomic_file import as_output_error, atomic_file
+from enhance.system.atomic_file import as_output_error, atomic_file
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 

@@ -22,7 +22,7 @@ from typing import Any
 from enhance.errors import UsageError
 from enhance.evaluation.measuring.measurement import Key, Measurement
 from enhance.evaluation.measuring.settings import COLUMNS, KNOB_TYPES
-from enhance.output.atomic_file import as_output_error, atomic_file
+from enhance.system.atomic_file import as_output_error, atomic_file
 
 _FORMAT = 1
 _KEY = ("codec", "level", "image", "setting")

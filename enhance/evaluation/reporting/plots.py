@@ -24,7 +24,7 @@ from enhance.evaluation.reporting.plot_labels import Label, write_labels
 from enhance.evaluation.reporting.summary import Summary
 from enhance.evaluation.reporting.sweeps import Sweep, find_sweeps, label
 from enhance.knobs import MODES
-from enhance.output.atomic_file import as_output_error, atomic_file
+from enhance.system.atomic_file import as_output_error, atomic_file
 
 DISTORTION = ("psnr", "ms_ssim", "ssim")
 PERCEPTION = ("lpips_alex", "dists", "lpips_squeeze", "fid", "fd_alex", "niqe")

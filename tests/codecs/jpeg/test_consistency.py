@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data as photos
 
-from enhance import temporary
 from enhance.codecs.jpeg import planes as jpeg_planes
 from enhance.codecs.jpeg.consistency import JpegConsistency, jpeg_consistency
 from enhance.errors import DecodeError, UsageError
 from enhance.images import Consistency
+from enhance.system import temporary
 
 Pixels = npt.NDArray[np.float32]
 

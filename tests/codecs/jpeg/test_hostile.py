@@ -18,7 +18,7 @@ from skimage import data as photos
 from enhance.codecs.jpeg.markers import read_markers
 from enhance.codecs.registry import decode
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError
-from enhance.limits import Limits
+from enhance.system.limits import Limits
 
 PHOTO = photos.astronaut()
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"

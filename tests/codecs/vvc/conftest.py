@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from enhance import temporary
 from enhance.codecs.vvc.guardian import guardian
 from enhance.frames.format import FrameFormat, Planes
+from enhance.system import temporary
 
 StreamFactory = Callable[..., bytes]
 StandIn = Callable[..., Path]

@@ -22,7 +22,7 @@ from enhance.codecs.vvc.programs import VTM, VVDEC
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
 from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
-from enhance.limits import Limits
+from enhance.system.limits import Limits
 
 StreamFactory = Callable[..., bytes]
 PlainDecode = Callable[[bytes, FrameFormat], list[Planes]]
@@ -212,7 +212,7 @@ def test_no_place_for_temporary_files(
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(DecodeError, match="temporary files cannot be written"):
         patch.setattr("tempfile.tempdir", str(tmp_path / "none"))
-        patch.setattr("enhance.temporary._home", None)
+        patch.setattr("enhance.system.temporary._home", None)
         open_vvc(vvc_stream(), decoder="ffmpeg")
 
 

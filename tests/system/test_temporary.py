@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from enhance import temporary
+from enhance.system import temporary
 
 PROGRAM = """
 import sys
-from enhance.temporary import temporary_folder
+from enhance.system.temporary import temporary_folder
 with temporary_folder() as folder:
     (folder / "large").write_bytes(b"x")
     print(folder.parent, flush=True)

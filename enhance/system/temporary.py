@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance.file_lock import free_lock, lock
+from enhance.system.file_lock import free_lock, lock
 
 _PREFIX = "enhance-"
 _LOCK = "lock"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from enhance.errors import OutputError
-from enhance.file_lock import free_lock, lock
+from enhance.system.file_lock import free_lock, lock
 
 _TEMPORARY = re.compile(r"\.enhance-[0-9a-f]{16}\.tmp")
 _REASONS = {
