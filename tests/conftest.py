@@ -34,8 +34,8 @@ ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 
 @pytest.fixture(scope="session", autouse=True)
 def few_threads() -> None:
-    """The pictures are small: more threads only wait for each other."""
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    """The pictures are small: more threads only wait for each other, beside other workers most of all."""
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session", autouse=True)
