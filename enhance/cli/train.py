@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 
+from enhance.codecs.registry import level_name
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import UsageError
 from enhance.knobs import SamplingDefaults
@@ -22,7 +24,7 @@ from enhance.training.crops import batches
 from enhance.training.looks import SeenDistance, backbone_of
 from enhance.training.loop import Trainer, TrainingConfig
 from enhance.training.loss import Looks, Objective
-from enhance.training.material import Material, prepare_jpeg, prepare_vvc
+from enhance.training.material import Material, ValidationSet, jpeg_material, vvc_material
 from enhance.training.ranks import FAR, Ranks, joined
 from enhance.training.revision import revision
 from enhance.training.sources import Shares
@@ -160,7 +162,7 @@ def _add_material(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_codec(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--codec", choices=["jpeg", "vvc"], default="jpeg", help="default: %(default)s")
+    group.add_argument("--codec", choices=list(_MATERIAL), default="jpeg", help="default: %(default)s")
     group.add_argument(
         "--streams",
         type=Path,
@@ -200,7 +202,7 @@ def main(args: argparse.Namespace) -> int:
         if args.calibrate and not args.cache:  # nothing is left of what is only measured
             args.cache = Path(until_done.enter_context(TemporaryDirectory()))
         with ranks.first_alone():
-            material = prepare_vvc(args) if args.codec == "vvc" else prepare_jpeg(args)
+            material = _MATERIAL[args.codec](args)
         if args.calibrate:
             _print_tables(args.codec, *material.calibrate())
         else:
@@ -208,9 +210,31 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def _jpeg_material(args: argparse.Namespace) -> Material:
+    shares = Shares(graphics=args.graphics_share, drawings=args.drawings, neutral=args.neutral)
+    cache = args.cache or args.output / "decoded"
+    return jpeg_material(args.images, cache, graphics=args.graphics, shares=shares, **_common(args))
+
+
+def _vvc_material(args: argparse.Namespace) -> Material:
+    own = {name: getattr(args, name) for name in ("streams", "pairs", "squares", "preset")}
+    return vvc_material(args.images, args.cache or args.output / "pairs", **own, **_common(args))
+
+
+def _common(args: argparse.Namespace) -> dict[str, Any]:
+    """What material of any codec is asked for."""
+    validation = ValidationSet(args.val, args.val_graphics, args.lpips[0] if args.lpips else None)
+    workers = max(args.workers, torch.get_num_threads())
+    return {"crop": args.crop, "seed": args.seed, "workers": workers, "validation": validation}
+
+
+_MATERIAL: dict[str, Callable[[argparse.Namespace], Material]] = {"jpeg": _jpeg_material, "vvc": _vvc_material}
+
+
 def _print_tables(codec: str, scale: RateTable, threshold: RateTable) -> None:
+    name = level_name(codec).lower()
     for level, s, tau in zip(scale.levels, scale.values, threshold.values):
-        sys.stdout.write(f"{'qp' if codec == 'vvc' else 'quality'} {level:3.0f}  s {s:.5f}  tau {tau:.3f}\n")
+        sys.stdout.write(f"{name} {level:3.0f}  s {s:.5f}  tau {tau:.3f}\n")
 
 
 def _train(args: argparse.Namespace, material: Material, ranks: Ranks) -> None:

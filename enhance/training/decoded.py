@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -19,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from enhance.errors import DecodeError, UsageError
+from enhance.system.atomic_file import atomic_file
 from enhance.training.crops import load_image, tell_unreadable
 from enhance.training.degradation import Uint8
 
@@ -105,10 +105,5 @@ def _decode(folder: Path, path: Path) -> Path | str:
 
 
 def _save(file: Path, pixels: np.ndarray[Any, Any]) -> None:
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            np.save(stream, pixels)
-        os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(file, overwrite=True) as stream:
+        np.save(stream, pixels)

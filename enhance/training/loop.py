@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import pickle
 import sys
 import time
@@ -24,6 +23,7 @@ from enhance.errors import DeviceError, WeightsError
 from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.unet import Denoiser
+from enhance.system.atomic_file import atomic_file
 from enhance.training.arithmetic import DTYPES, autocast, fastest_dtype
 from enhance.training.crops import Batch
 from enhance.training.curve import append_row
@@ -327,9 +327,8 @@ class Trainer:
             "sampling": asdict(self.sampling),
             "description": self.description,
         }
-        temporary = folder / ".state.pt.tmp"
-        torch.save(state, temporary)
-        os.replace(temporary, folder / "state.pt")
+        with atomic_file(folder / "state.pt", overwrite=True) as file:
+            torch.save(state, file)
         save_checkpoint(self.checkpoint(), folder / "model.safetensors")
 
     def resume(self, path: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from enhance.diffusion.thresholds import RateTable
 from enhance.evaluation.metrics.perceptual import LpipsDistance
@@ -42,53 +41,115 @@ class Material:
     description: dict[str, Any]
 
 
-def prepare_jpeg(args: argparse.Namespace) -> Material:
-    """Pictures in memory and drawings, coded crop by crop. Options as `cli.train` declares; raises EnhanceError."""
-    workers = max(args.workers, torch.get_num_threads())
-    cache = args.cache or args.output / "decoded"
-    options = {"smallest": args.crop, "workers": workers}
-    images = decode_once(find_images(args.images), cache, **options)
-    graphics = decode_once(find_images(args.graphics), cache, **options) if args.graphics else []
-    shares = Shares(graphics=args.graphics_share, drawings=args.drawings, neutral=args.neutral)
-    source = Source(images, graphics, shares)
-    crops = RandomCrops(source, args.crop, JpegDegradation(), args.seed)
+@dataclass(frozen=True)
+class ValidationSet:
+    """What a run is validated on; empty for none.
+
+    Attributes:
+        photos: folder of lossless photos.
+        graphics: folder of lossless pictures that are not photos (JPEG only).
+        looks: weights of the network that looks are learned from, by which they are validated, too.
+    """
+
+    photos: Path | None = None
+    graphics: Path | None = None
+    looks: Path | None = None
+
+    @property
+    def how_looks(self) -> dict[str, Any]:
+        """The arguments of `Validation` that measure looks, where they are learned."""
+        if self.looks is None:
+            return {}
+        return {"positions": POSITIONS, "distance": LpipsDistance(*backbone_of(self.looks))}
+
+
+def jpeg_material(
+    photos: Sequence[Path],
+    cache: Path,
+    *,
+    crop: int,
+    graphics: Sequence[Path] = (),
+    shares: Shares | None = None,
+    validation: ValidationSet | None = None,
+    seed: int = 0,
+    workers: int = 1,
+) -> Material:
+    """Pictures in mapped files and drawings, coded crop by crop.
+
+    Args:
+        photos, graphics: folders of pictures.
+        cache: folder for decoded pictures.
+        crop: side of the crops in pixels.
+        shares: how often which kind of picture is taken.
+        validation: what the run is validated on.
+        seed: of the crops.
+        workers: threads that decode.
+
+    Raises:
+        EnhanceError: there are no pictures, or none can be used.
+    """
+    shares, asked = shares or Shares(), validation or ValidationSet()
+    images = decode_once(find_images(photos), cache, smallest=crop, workers=workers)
+    others = decode_once(find_images(graphics), cache, smallest=crop, workers=workers) if graphics else []
+    source = Source(images, others, shares)
 
     def calibrate() -> tuple[RateTable, RateTable]:
         rng = np.random.default_rng(0)
-        return calibrate_jpeg([source.photo(rng, args.crop) for _ in range(_CALIBRATION_CROPS)])
+        return calibrate_jpeg([source.photo(rng, crop) for _ in range(_CALIBRATION_CROPS)])
 
-    def validation() -> Validation:
-        photos, drawn = (load_readable(find_images([f])) if f else [] for f in (args.val, args.val_graphics))
-        return Validation.of_jpegs(photos, graphics=drawn, **_looks(args))
+    def validate() -> Validation:
+        seen, drawn = (load_readable(find_images([it])) if it else [] for it in (asked.photos, asked.graphics))
+        return Validation.of_jpegs(seen, graphics=drawn, **asked.how_looks)
 
     megapixels = sum(shape[0] * shape[1] for shape in images.shapes) / 1e6
-    description = {"images": len(images), "megapixels": round(megapixels, 1), "graphics": len(graphics)}
-    return Material(crops, calibrate, validation, {**description, "shares": asdict(shares)})
+    description = {"images": len(images), "megapixels": round(megapixels, 1), "graphics": len(others)}
+    crops = RandomCrops(source, crop, JpegDegradation(), seed)
+    return Material(crops, calibrate, validate, {**description, "shares": asdict(shares)})
 
 
-def _looks(args: argparse.Namespace) -> dict[str, Any]:
-    """How looks are validated: by the first of the networks that they are learned from, where there are such."""
-    if not args.lpips:
-        return {}
-    return {"positions": POSITIONS, "distance": LpipsDistance(*backbone_of(args.lpips[0]))}
+def vvc_material(
+    photos: Sequence[Path],
+    cache: Path,
+    *,
+    crop: int,
+    streams: Sequence[Path] = (),
+    pairs: Sequence[Path] = (),
+    squares: int | None = None,
+    preset: str = "fast",
+    validation: ValidationSet | None = None,
+    seed: int = 0,
+    workers: int = 1,
+) -> Material:
+    """Pairs that were coded and decoded once.
 
+    Args:
+        photos: folders of pictures.
+        cache: folder for the pairs.
+        crop: side of the crops in pixels.
+        streams: folders of streams of those pictures, see `find_streams`.
+        pairs: folders of pairs from earlier runs.
+        squares: of each picture to code; by default 2, or none where there are streams or pairs.
+        preset: of libvvenc.
+        validation: what the run is validated on.
+        seed: of squares and crops.
+        workers: threads that code and decode.
 
-def prepare_vvc(args: argparse.Namespace) -> Material:
-    """Pairs that were coded and decoded once. Options as `cli.train` declares them; raises EnhanceError."""
-    workers = max(args.workers, torch.get_num_threads())
-    cache = args.cache or args.output / "pairs"
-    photos = find_images(args.images)
-    pairs = take_streams(find_streams(args.streams), photos, cache, workers=workers) if args.streams else []
-    pairs += find_pairs(args.pairs)
-    squares = args.squares if args.squares is not None else (0 if pairs else _VVC_SQUARES)
+    Raises:
+        EnhanceError: there are no pictures or pairs, or none can be used.
+    """
+    found, asked = find_images(photos), validation or ValidationSet()
+    coded = take_streams(find_streams(streams), found, cache, workers=workers) if streams else []
+    coded += find_pairs(pairs)
+    if squares is None:
+        squares = 0 if coded else _VVC_SQUARES
     if squares:
-        pairs += code_photos(photos, cache, squares=squares, preset=args.preset, seed=args.seed, workers=workers)
-    crops = PairCrops(pairs, args.crop, args.seed)
+        coded += code_photos(found, cache, squares=squares, preset=preset, seed=seed, workers=workers)
+    crops = PairCrops(coded, crop, seed)
 
-    def validation() -> Validation:
-        images = load_readable(find_images([args.val]))
-        return Validation.of_vvc(images, cache / "validation", preset=args.preset, workers=workers, **_looks(args))
+    def validate() -> Validation:
+        images = load_readable(find_images([asked.photos])) if asked.photos else []
+        return Validation.of_vvc(images, cache / "validation", preset=preset, workers=workers, **asked.how_looks)
 
     megapixels = sum(pair[0].shape[0] * pair[0].shape[1] for pair in crops.pairs) / 1e6
-    description = {"images": len(photos), "pairs": len(crops.pairs), "megapixels": round(megapixels, 1)}
-    return Material(crops, lambda: calibrate_pairs(pairs), validation, description)
+    description = {"images": len(found), "pairs": len(crops.pairs), "megapixels": round(megapixels, 1)}
+    return Material(crops, lambda: calibrate_pairs(coded), validate, description)
