@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -198,3 +199,14 @@ def test_a_description_survives_and_nonsense_is_refused() -> None:
         UNetConfig.from_dict({"depth": 3})
     with pytest.raises(WeightsError, match="level"):
         UNetConfig(widths=(32, 32), encoder_blocks=(1, 1), decoder_blocks=(1,))
+
+
+@pytest.mark.slow
+def test_the_network_compiles_as_one_graph() -> None:
+    denoiser = random_denoiser().requires_grad_(False)
+    compiled: Any = torch.compile(denoiser, fullgraph=True, backend="aot_eager")
+    r_t, base, conditioning = inputs(batch=2)
+    t, position = torch.tensor([0.3, 1.0]), torch.tensor([0.0, 0.6])
+    expected = denoiser(r_t, base, t, conditioning, position)
+    found = compiled(r_t, base, t, conditioning, position)
+    assert torch.allclose(found, expected, atol=1e-4 * float(expected.abs().max()))
