@@ -1,4 +1,4 @@
-"""The enhancer: the one place where decoder, network, sampler and projection meet."""
+"""Makes decoded pictures better: here decoder, network, sampler and projection meet, and nowhere else."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ class Enhancer:
 
 
 def _least_depth(image: DecodedImage, depth: int | None) -> int | None:
-    """What `Enhancer.run` is asked for, so that a file of this depth shows no rounding to less."""
+    """The depth in which a result is computed for a file: 16 bits for a deep file of an 8-bit picture, else its own."""
     return 16 if depth == 16 and image.pixels.dtype == np.uint8 else None
 
 
@@ -322,7 +322,10 @@ def _apply(
     trust: Trust,
     dtype: np.dtype[Any],
 ) -> tuple[Reconstruction, Consistency | None, tuple[str, ...]]:
-    """The result, the projection that was really applied, and notes."""
+    """Adds the residual to the decoded picture; gives the result, the projection that was really applied, and notes.
+
+    Where the file's coefficients cannot be read, the result is not projected, and a note says so.
+    """
 
     def change(rows: slice) -> Values:
         # From [-1, 1] to code values: 255 / 2.

@@ -36,10 +36,10 @@ class Rate(Protocol):
 
 @runtime_checkable
 class Consistency(Protocol):
-    """The set of originals that a bitstream stands for, as a projection onto it."""
+    """Which originals could have been coded as this very file, and the nearest of them to a picture (a projection)."""
 
     def project(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Projects an image onto the set.
+        """The picture nearest to an image of all that could have been coded as this file.
 
         Args:
             pixels: float32, [H, W, 3] RGB or [H, W] gray, in 8-bit code values (0-255, not rounded, not clipped).
@@ -65,7 +65,7 @@ class Trust:
     none: float = 0.2
 
     def scaled(self, strength: float) -> Trust:
-        """With another factor on the whole correction."""
+        """The same trust with a further factor on the whole correction."""
         return replace(self, luma=strength * self.luma, chroma=strength * self.chroma)
 
     @property
@@ -79,12 +79,12 @@ class Trust:
 
 
 BELIEVED = Trust(full=math.inf, none=math.inf)
-"""Every correction is believed."""
+"""The trust where nothing is known against a correction: all of it is believed."""
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What travels with the pixels.
+    """What a file holds beside its pixels, and what a result takes over: EXIF, colour profile, XMP, comment, ...
 
     Attributes:
         exif: the EXIF block ("Exif\\0\\0" prefix included), as read.
@@ -109,7 +109,7 @@ class Metadata:
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """Output of a base decoder.
+    """A picture as its decoder gives it, with how strongly it was compressed and what travels with it.
 
     Attributes:
         pixels: [H, W, 3] RGB or [H, W] gray; uint8 (0-255), uint16 (0-65535) or float32 (0-1).
@@ -173,7 +173,7 @@ class InspectedImage:
 
     @classmethod
     def of(cls, decoded: DecodedImage) -> InspectedImage:
-        """What a decoded image says."""
+        """The same facts from a picture that was decoded."""
         return cls(
             decoded.width, decoded.height, decoded.is_gray, decoded.rate, decoded.metadata, decoded.source,
             decoded.details, decoded.notes, is_consistent=decoded.consistency is not None,
@@ -231,7 +231,7 @@ class EnhancementRecord:
 
 @dataclass(frozen=True)
 class EnhancedImage:
-    """Output of the enhancer.
+    """A picture as the enhancer gives it: pixels, and the record of what was done.
 
     Attributes:
         pixels: the same shape as the decoded pixels; their dtype, unless another depth was asked for.

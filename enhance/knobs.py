@@ -1,4 +1,4 @@
-"""The user's knobs, with one meaning in the command line, the Python API and the plugins."""
+"""What a user can choose, with one meaning in the command line, the Python API and the plugins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENSEMBLES = (1, 2, 4)
 
 @dataclass(frozen=True)
 class SamplingDefaults:
-    """What a model takes where the user leaves a choice open; found on validation images, stored in its checkpoint.
+    """A model's own defaults for what the user leaves open; found on validation images, kept in its checkpoint.
 
     Attributes:
         start, init, sampler, eta: as in `Knobs`.
@@ -41,7 +41,7 @@ class SamplingDefaults:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the residual is sampled: `Knobs` with every default filled in.
+    """How the correction of a picture (the residual) is drawn from the model: `Knobs` with every default filled in.
 
     One step at perception p is a single prediction at position p between the posterior mean and the best looks, where
     the model knows such a position; no noise goes in, and so none can come out. Models that know none predict at the
@@ -70,7 +70,7 @@ class Sampling:
 
     @property
     def sample_share(self) -> float:
-        """Share of the sample in the mixture with the posterior mean."""
+        """How much of the result is a sample, 0 to 1; the rest is the posterior mean, the picture of least error."""
         return 1.0 if self.steps == 1 and not self.is_mean else self.perception
 
     @property
@@ -80,12 +80,12 @@ class Sampling:
 
     @property
     def sampler_steps(self) -> int:
-        """Evaluations that are left for the sampler."""
+        """Network evaluations of the sampler, the one of the posterior mean not counted."""
         return 0 if self.is_mean else self.steps - int(self.needs_mmse)
 
     @property
     def evaluations(self) -> int:
-        """Network evaluations that are really made."""
+        """Network evaluations per pixel, of the sampler and of the posterior mean together."""
         return self.sampler_steps + int(self.needs_mmse)
 
     @property

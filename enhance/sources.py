@@ -1,4 +1,4 @@
-"""What users hold in their hands, as decoded images, and back into the same kind."""
+"""Paths, bytes, PIL images, arrays and tensors: each becomes decoded images, and their results the same kind again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _MODES = {
 
 @dataclass(frozen=True)
 class Opened:
-    """A source as decoded images.
+    """What a caller passed in, as decoded images, with the way back to the caller's own kind.
 
     Attributes:
         images: one; for tensors as many as the batch has.
@@ -64,7 +64,7 @@ def open_source(
     format: str | None = None,
     depth: int | None = None,
 ) -> Opened:
-    """Decodes or converts a source.
+    """Makes decoded images of whatever a caller passes in: decodes files, converts pixels.
 
     Args:
         source: see `Enhancer.__call__`.
@@ -160,7 +160,7 @@ def _open_pil(image: Image.Image, told: _Told) -> Opened:
 
 
 def _pil_rate(image: Image.Image) -> Rate | None:
-    """What an image still knows of its file: a JPEG from Image.open; an edited copy has lost its tables in Pillow."""
+    """How a PIL image was compressed, if it still knows: one of `Image.open` does, an edited copy does not."""
     told = (codec.rate_of_image(image) for codec in all_codecs() if codec.rate_of_image is not None)
     return next((rate for rate in told if rate is not None), None)
 

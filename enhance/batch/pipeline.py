@@ -60,7 +60,7 @@ _ENDS_A_BATCH = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 @dataclass
 class _UnderWay:
-    """A job between its decoder and its file."""
+    """A picture under way: its decoding has begun, its file is not finished."""
 
     job: Job
     decoded: Future[DecodedImage]
@@ -102,7 +102,7 @@ def run_batch(
     small: SmallPictures | None = None,
     abandon: Callable[[], object] | None = None,
 ) -> Generator[Outcome, None, None]:
-    """Takes every job from file to file.
+    """Decodes, enhances and writes every picture of a plan.
 
     Args:
         jobs: from `plan_batch`.
@@ -194,7 +194,7 @@ class _Pipeline:
         return expected + sum(item.size or expected for item in under_way) <= self.memory
 
     def _pass_on(self, item: _UnderWay) -> _UnderWay:
-        """From the decoder through the network to the writer."""
+        """Takes a decoded picture to the network, in this thread or in one of those for small pictures."""
         try:
             decoded = item.decoded.result()
             item.pixels = decoded.height * decoded.width
@@ -237,7 +237,7 @@ class _Pipeline:
         return Outcome(status, item.job.input, item.job.output, item.pixels, item.record, item.error)
 
     def _end(self) -> None:
-        """Takes back what has not reached the network."""
+        """Ends the batch early: pictures that have not reached the network go back to those that were not started."""
         self.ended = True
         while self.decoding:
             item = self.decoding.pop()

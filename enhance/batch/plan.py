@@ -100,7 +100,7 @@ class PassedOver:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """The work of one call: what is to be enhanced, and what needs no work.
 
     Attributes:
         jobs: in order.

@@ -99,7 +99,7 @@ def make_decoders(**options: Any) -> tuple[Decoder, ...]:
 
 @lru_cache(maxsize=1)
 def all_decoders() -> tuple[Decoder, ...]:
-    """The decoders as they are where nobody asks for another choice."""
+    """The decoders of all codecs with their usual options."""
     return make_decoders()
 
 
@@ -109,7 +109,7 @@ def known_extensions() -> tuple[str, ...]:
 
 
 def codec_of_name(name: str) -> str | None:
-    """The codec that a file's extension stands for; None: its first bytes will tell."""
+    """The name of the codec that a file's extension stands for; None where only its first bytes can tell."""
     extension = Path(name).suffix.lower()
     return next((decoder.name for decoder in all_decoders() if extension in decoder.extensions), None)
 

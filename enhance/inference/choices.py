@@ -12,7 +12,7 @@ from enhance.models.trust_tables import PlaneRate, TrustTables
 
 
 def choose_rate(decoded: DecodedImage, told: Mapping[str, float]) -> tuple[Rate, bool, tuple[str, ...]]:
-    """The rate that the network is told.
+    """The rate that the network is told: the file's own, or the user's in its place.
 
     Args:
         decoded: the picture with the rate of its file.

@@ -1,4 +1,7 @@
-"""From residual to pixels: x̂ = x̃ + s(q) r, projected onto the bitstream's originals, rounded; by bands of rows."""
+"""Adds a correction to the decoded pixels, takes the sum back to what the file allows, and rounds, band by band.
+
+In the paper's letters: x̂ = x̃ + s(q) r, projected onto the originals that the bitstream stands for.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @runtime_checkable
 class JudgingConsistency(Consistency, Protocol):
-    """A bitstream that tells where a correction cannot be right, and is walked over strip by strip."""
+    """A file that tells where a correction cannot be right, so that it is believed block by block."""
 
     def corrected_strips(self, base: Change, change: Change, trust: Trust) -> Iterator[tuple[slice, Values, Values]]:
         """The decoded picture with a correction, as far as it can be believed, projected.
@@ -35,7 +38,7 @@ class JudgingConsistency(Consistency, Protocol):
 
 
 class Reconstruction(NamedTuple):
-    """A corrected picture.
+    """A corrected picture, and where its correction was believed.
 
     Attributes:
         pixels: of the decoded picture's shape.
@@ -55,7 +58,7 @@ def reconstruct(
     trust: Trust = BELIEVED,
     dtype: np.dtype[Any] | None = None,
 ) -> Reconstruction:
-    """Adds a change to the decoded image.
+    """Adds a change to the decoded image, as far as it is believed and as the file allows.
 
     Args:
         base: [H, W, 3] or [H, W]; uint8, uint16, or float32 in [0, 1].
@@ -94,7 +97,10 @@ def _corrected(
 
 
 def weigh(change: Values, trust: Trust) -> Values:
-    """A change [h, W, 3] RGB or [h, W] gray with the factors of luma and chroma; without chroma, R = G = B."""
+    """A change with its luma and its chroma multiplied by their factors: [h, W, 3] RGB or [h, W] gray.
+
+    Without chroma, R = G = B.
+    """
     if change.ndim == 2 or trust.luma == trust.chroma:
         return change if trust.luma == 1 else change * np.float32(trust.luma)
     red, green, blue = (change[..., channel : channel + 1] for channel in range(3))

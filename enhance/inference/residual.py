@@ -1,4 +1,4 @@
-"""The residual of one picture: the posterior mean r̂_1, a sample r̂_N, and what lies between them.
+"""Draws the correction of one picture from the network: its mean r̂_1, a sample r̂_N, or a mixture of both.
 
 The arrays cover the whole picture. Above `LARGE` pixels they are kept in fewer bits, so that 100 megapixels fit into
 2 GiB; this depends on the size of the picture alone, never on tiles or on what is free.
@@ -24,7 +24,7 @@ LARGE = 1 << 24
 
 @dataclass(frozen=True)
 class Residual:
-    """r = r̂_1 + p (r̂_N - r̂_1), in units of s(q).
+    """The correction of one picture, r = r̂_1 + p (r̂_N - r̂_1), in units of s(q), the RMS error at its rate.
 
     Attributes:
         mmse: r̂_1, [3, H', W'] of the padded picture; None where p = 1.
@@ -46,7 +46,7 @@ class Residual:
 
 
 def state_dtype(height: int, width: int) -> torch.dtype:
-    """Arithmetic between the steps.
+    """The arithmetic in which the state of a picture is kept between two steps.
 
     float16 rounds a value r by at most |r| / 2048, and a unit of r is 20 code values at the lowest quality: less than
     0.01 of one where |r| < 1, about 0.05 at the threshold.
@@ -104,7 +104,7 @@ def sample_residual(denoise: TiledDenoiser, sampling: Sampling, noise: NoiseFiel
 
 
 def _keep(first: Tensor) -> tuple[Tensor, float]:
-    """A copy of r̂_1 for the mixture at the end, and its unit.
+    """A copy of the mean r̂_1, kept until the sample is there to be mixed with it, and the unit of its values.
 
     In large pictures it has 8 bits over its range, usually ±τ at most: steps of 2 τ s(q) 127.5 / 254, 0.84 code values
     at quality 1, 0.5 at 10 and 0.25 at 75, so an error of at most half of that, times 1 - p.

@@ -31,8 +31,9 @@ State = Tensor | Callable[[Box], Tensor] | None
 
 
 class WindowNetwork(Protocol):
-    """What is asked of a network; `enhance.models.unet.Denoiser` is one, `BandedDenoiser` another.
+    """What a network must offer to be used on windows of a picture.
 
+    `enhance.models.unet.Denoiser` is one, `BandedDenoiser` another.
     Its `window_bytes(height, width, dtype)` may say how much memory it needs; 640 bytes a pixel if it does not. Its
     `knows_position` may say that it knows a position between the posterior mean and the best looks.
     """
@@ -49,7 +50,7 @@ class WindowNetwork(Protocol):
 
 
 class TiledDenoiser:
-    """Predicts the residual of one picture; satisfies `enhance.diffusion.sampler.Denoise`.
+    """Predicts the correction of one picture, whatever its size; samplers call it (`diffusion.sampler.Denoise`).
 
     The state and the prediction cover the picture padded to multiples of the network's stride, [3, H', W']. Where the
     network's device is too small for them, they lie on the CPU, and only windows travel.

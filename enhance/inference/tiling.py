@@ -57,7 +57,7 @@ class Box(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """`window` goes into the network, `core` is kept."""
+    """One piece of a picture: the network sees all of `window`, and only its answer for `core` is kept."""
 
     core: Box
     window: Box
@@ -70,7 +70,7 @@ def padded(length: int, stride: int) -> int:
 
 @dataclass(frozen=True)
 class TilePlan:
-    """Cores that cover the padded picture without overlap, and their windows.
+    """How a picture is cut into tiles: cores that cover it without overlap, and a window around each.
 
     Attributes:
         rows: borders of the cores from 0 to the padded height, multiples of `stride`.
