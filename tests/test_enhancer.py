@@ -90,6 +90,7 @@ def test_tiles_of_any_size_give_the_same_picture(
     assert levels(whole.pixels, pixels) > 0.5
 
 
+@pytest.mark.slow
 def test_small_tiles_of_a_real_file_give_the_same_pixels(enhancer: Enhancer) -> None:
     decoded = photo(300, 400)
     whole, tiled = (enhancer.run(decoded, dataclasses.replace(SAMPLES, tile=tile)) for tile in (0, 64))

@@ -161,6 +161,7 @@ def test_the_same_seed_gives_the_same_picture(photo_folder: Path, tmp_path: Path
     assert not np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_pipe_in_and_a_pipe_out(tiny_model_file: Path, jpeg_bytes: JpegFactory) -> None:
     done = subprocess.run(command(tiny_model_file, "-"), input=jpeg_bytes(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -168,6 +169,7 @@ def test_a_pipe_in_and_a_pipe_out(tiny_model_file: Path, jpeg_bytes: JpegFactory
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.slow
 def test_a_full_or_closed_stdout_is_one_line(tiny_model_file: Path, jpeg_bytes: JpegFactory) -> None:
     arguments = [*command(tiny_model_file, "-"), "--quiet"]
     with Path("/dev/full").open("wb") as full:
@@ -182,6 +184,7 @@ def test_a_full_or_closed_stdout_is_one_line(tiny_model_file: Path, jpeg_bytes: 
     assert done.stderr.decode().splitlines() == ["enhance: error: stdout is closed (name a file with -o)"]
 
 
+@pytest.mark.slow
 def test_a_reader_who_leaves_causes_no_traceback(tiny_model_file: Path, photo_folder: Path, tmp_path: Path) -> None:
     arguments = command(tiny_model_file, photo_folder, "-o", tmp_path / "out", "--json")
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -193,6 +196,7 @@ def test_a_reader_who_leaves_causes_no_traceback(tiny_model_file: Path, photo_fo
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_an_interrupted_batch_leaves_whole_files_only(
     number: signal.Signals, tiny_model_file: Path, tmp_path: Path, jpeg_bytes: JpegFactory
 ) -> None:

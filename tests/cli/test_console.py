@@ -39,6 +39,7 @@ def jpeg(tmp_path: Path, jpeg_bytes: JpegFactory) -> Path:
 
 
 @pytest.mark.parametrize("closed", ["<&-", "2>&-", ">&-", "<&- >&- 2>&-", "2>/dev/full"])
+@pytest.mark.slow
 def test_closed_and_full_streams_do_not_matter(closed: str, jpeg: Path, tiny_model_file: Path, tmp_path: Path) -> None:
     arguments = command(tiny_model_file, jpeg, "-o", tmp_path / "out")
     assert subprocess.run(with_shell(closed, arguments), capture_output=True, check=False).returncode == 0
@@ -46,6 +47,7 @@ def test_closed_and_full_streams_do_not_matter(closed: str, jpeg: Path, tiny_mod
         image.load()
 
 
+@pytest.mark.slow
 def test_closed_streams_that_are_needed_are_one_sentence(jpeg: Path, tiny_model_file: Path, tmp_path: Path) -> None:
     for redirection, arguments, reason in (
         ("<&-", command(tiny_model_file, "-", "-o", tmp_path / "a.png"), "<stdin>: stdin is closed"),
@@ -190,6 +192,7 @@ def test_pipes_and_devices_are_read_only_when_asked(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("waits_for", ["stdin", "a named pipe"])
+@pytest.mark.slow
 def test_signals_end_every_wait(number: signal.Signals, waits_for: str, tiny_model_file: Path, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo.jpg"
     os.mkfifo(fifo)

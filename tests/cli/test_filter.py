@@ -267,6 +267,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_only_frames_are_on_stdout(video: Path, tmp_path: Path, run: Filter, tiny_vvc_model_file: Path) -> None:
     assert run(video, "-o", tmp_path / "out.y4m", "--qp", 37) == 0
     arguments = ["filter", "--qp", "37", *model_options(tiny_vvc_model_file)]
@@ -278,6 +279,7 @@ def test_only_frames_are_on_stdout(video: Path, tmp_path: Path, run: Filter, tin
         assert phrase in done.stderr
 
 
+@pytest.mark.slow
 def test_frames_pass_while_the_input_is_open(video: Path, tiny_vvc_model_file: Path, tmp_path: Path) -> None:
     """Each frame comes out before the next one goes in; then Ctrl-C."""
     with subprocess.Popen(
@@ -298,6 +300,7 @@ def test_frames_pass_while_the_input_is_open(video: Path, tiny_vvc_model_file: P
         assert process.stdout.read() == b""
 
 
+@pytest.mark.slow
 def test_an_interrupted_file_is_gone(video: Path, tiny_vvc_model_file: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.y4m"
     with subprocess.Popen(
@@ -315,6 +318,7 @@ def test_an_interrupted_file_is_gone(video: Path, tiny_vvc_model_file: Path, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["in.y4m"]
 
 
+@pytest.mark.slow
 def test_a_reader_who_leaves_is_no_error(tiny_vvc_model_file: Path, tmp_path: Path) -> None:
     (tmp_path / "in.y4m").write_bytes(y4m(FrameFormat(160, 120), 30))
     with subprocess.Popen(
@@ -472,6 +476,7 @@ def test_a_model_for_another_codec_is_refused(video: Path, tmp_path: Path, tiny_
     )
 
 
+@pytest.mark.slow
 def test_memory_is_flat(tmp_path: Path, run: Filter) -> None:
     """If the arrays of 300 frames stayed (their planes, and three times their RGB in float32), they would be 34 MB."""
     source = tmp_path / "in.y4m"

@@ -135,5 +135,6 @@ def peak_memory(how: str) -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
+@pytest.mark.slow
 def test_bands_need_less_memory() -> None:
     assert 0 < peak_memory("bands") < 0.6 * peak_memory("whole")

@@ -53,6 +53,7 @@ print(peak() - before)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
 @pytest.mark.parametrize("knobs", [{}, {"steps": 2, "perception": 0.5, "eta": 1.0}], ids=str)
+@pytest.mark.slow
 def test_memory_grows_by_less_than_the_promise_per_pixel(tiny_model_file: object, knobs: dict[str, object]) -> None:
     height, width = 1000, 3000
     command = [sys.executable, "-c", MEASURE, str(tiny_model_file), str(height), str(width), repr(knobs)]

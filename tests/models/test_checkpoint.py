@@ -126,6 +126,7 @@ JSON = st.recursive(
 
 
 @given(data=st.data())
+@pytest.mark.slow
 def test_no_description_does_more_than_be_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

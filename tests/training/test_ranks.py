@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from enhance.models.checkpoint import load_checkpoint
@@ -82,6 +83,7 @@ def weights(folder: Path, name: str) -> torch.Tensor:
     return loaded
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns_from_both_batches(tmp_path: Path) -> None:
     together, alone = tmp_path / "two", tmp_path / "one"
     finish(start(together, 2, 3))

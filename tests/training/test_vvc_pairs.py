@@ -157,6 +157,7 @@ def test_photos_are_told_apart_by_their_folders() -> None:
     assert name_of(Path("a/x.png")) != name_of(Path("b/x.png"))
 
 
+@pytest.mark.slow
 def test_train_and_validate(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("enhance.cli.train.UNetConfig", lambda: TINY)
     folder, run = str(photos[0].parent), tmp_path / "run"

@@ -375,6 +375,7 @@ print(*(ticks() - before))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="times of threads are read from /proc")
+@pytest.mark.slow
 def test_the_projection_keeps_to_the_thread_that_asks_for_it() -> None:
     threads = {f"{library}_NUM_THREADS": "4" for library in ("OPENBLAS", "MKL", "OMP", "BLIS")}
     command = [sys.executable, "-c", OTHER_THREADS]

@@ -79,6 +79,7 @@ def measured_in(seconds: float) -> Any:
     return lambda command, timeout: json.dumps(answer)
 
 
+@pytest.mark.slow
 def test_a_quick_run_measures_every_part(quick: Quick, tiny_model_file: Path) -> None:
     document = json.loads(quick.path.read_text(encoding="utf-8"))
     assert list(document["parts"]) == PARTS
