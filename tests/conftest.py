@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,16 @@ from enhance.models.unet import Denoiser, UNetConfig
 # How long an example takes depends on what else the machine does.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+# Whoever starts the tests may ignore signals (nohup does, and shells for what runs in the background). Programs inherit
+# that, and a hang-up that is ignored stays ignored; the tests send signals to programs started as a user starts them.
+for _number, _usual in (
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGTERM, signal.SIG_DFL),
+    (signal.SIGINT, signal.default_int_handler),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 JpegFactory = Callable[..., bytes]
 ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
