@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from enhance.codecs.registry import decode, make_decoders
+    from enhance.codecs.registry import decode, inspect, make_decoders
     from enhance.enhancer import Enhancer, enhance
     from enhance.errors import (
         DecodeError,
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     )
     from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord, EnhancementResult, Metadata
     from enhance.knobs import Knobs
+    from enhance.system.limits import Limits
 
 __version__ = "0.1.0"
 
 _MODULES = {
-    "enhance.codecs.registry": ("decode", "make_decoders"),
+    "enhance.codecs.registry": ("decode", "inspect", "make_decoders"),
     "enhance.enhancer": ("Enhancer", "enhance"),
     "enhance.errors": (
         "DecodeError", "DeviceError", "EnhanceError", "OutputError", "UnsupportedImageError", "UsageError",
@@ -39,13 +40,14 @@ _MODULES = {
     ),
     "enhance.images": ("DecodedImage", "EnhancedImage", "EnhancementRecord", "EnhancementResult", "Metadata"),
     "enhance.knobs": ("Knobs",),
+    "enhance.system.limits": ("Limits",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "DecodeError", "DecodedImage", "DeviceError", "EnhanceError", "EnhancedImage", "EnhancementRecord",
-    "EnhancementResult", "Enhancer", "Knobs", "Metadata", "OutputError", "UnsupportedImageError", "UsageError",
-    "WeightsError", "__version__", "decode", "enhance", "make_decoders",
+    "EnhancementResult", "Enhancer", "Knobs", "Limits", "Metadata", "OutputError", "UnsupportedImageError",
+    "UsageError", "WeightsError", "__version__", "decode", "enhance", "inspect", "make_decoders",
 ]  # fmt: skip
 
 

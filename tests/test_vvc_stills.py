@@ -179,7 +179,7 @@ def test_only_the_first_picture_is_taken_and_that_is_told(
 ) -> None:
     (tmp_path / "two.266").write_bytes(stream + stream)
     assert run(tmp_path / "two.266", "-o", tmp_path / "out.png") == 0
-    assert "the stream holds 2 pictures" in capsys.readouterr().err
+    assert "two.266: the stream holds 2 pictures" in capsys.readouterr().err
     assert main(["info", "--json", str(tmp_path / "two.266")]) == 0
     (facts,) = reports(capsys)
     assert facts["pictures"] == 2 and any("2 pictures" in note for note in facts["notes"])

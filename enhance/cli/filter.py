@@ -99,7 +99,7 @@ def main(options: argparse.Namespace) -> int:
         enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
         enhancer.checkpoint(VVC.name)  # a missing model shows before anything waits for the other end of a pipe
         video = stack.enter_context(source)
-        report = stack.enter_context(_Report(video.notes, quiet=options.quiet))
+        report = stack.enter_context(_Report(video.source, video.notes, quiet=options.quiet))
 
         # All frames have the same noise: what stands still stays still. Kept for frames of up to 2 megapixels.
         noise = NoiseField(knobs.seed, kept_blocks=_KEPT_BLOCKS)
@@ -191,7 +191,8 @@ def _layout(options: argparse.Namespace, video: Video, frame: FrameFormat) -> Y4
 class _Report:
     """Progress, notes and a summary on stderr. A context."""
 
-    def __init__(self, notes: tuple[str, ...], *, quiet: bool) -> None:
+    def __init__(self, source: str, notes: tuple[str, ...], *, quiet: bool) -> None:
+        self._source = source
         self._notes = dict.fromkeys(notes)
         self._quiet = quiet
         self._count = 0
@@ -225,7 +226,7 @@ class _Report:
         if self._quiet or kind is BrokenPipeError:
             return
         for note in self._notes:
-            say(f"note: {note}")
+            say(f"note: {self._source}: {note}")
         seconds = max(time.monotonic() - self._began, 1e-9)
         frames = f"{self._count} frame{'s' * (self._count != 1)}"
         say(f"{frames} in {seconds:.1f} s ({self._count / seconds:.2f} per second)")

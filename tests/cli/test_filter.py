@@ -153,7 +153,7 @@ def test_colour_is_read_from_the_header_and_can_be_overridden(tmp_path: Path, ru
 def test_interlaced_video_is_told(tmp_path: Path, run: Filter, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.y4m").write_bytes(y4m(SMALL).replace(b" Ip ", b" It "))
     assert run(tmp_path / "in.y4m", "-o", tmp_path / "out.y4m", "--qp", 37) == 0
-    assert "note: interlaced" in capfd.readouterr().err
+    assert "in.y4m: interlaced" in capfd.readouterr().err
     assert read(tmp_path / "out.y4m").header.interlaced
 
 

@@ -146,7 +146,8 @@ class _Worker:
 
     def _take_said(self) -> tuple[str, ...]:
         size = os.fstat(self.said).st_size
-        text = os.pread(self.said, min(size, _MOST_SAID), 0) if size else b""
+        os.lseek(self.said, 0, os.SEEK_SET)
+        text = os.read(self.said, min(size, _MOST_SAID)) if size else b""
         os.ftruncate(self.said, 0)
         return tuple(line.strip() for line in text.decode(errors="replace").splitlines() if line.strip())
 
