@@ -3,6 +3,7 @@
 
     scripts/measure_harm.py ORIGINALS... --qualities 75 95 100 ones --samplings 4:2:0 gray --modes fidelity balanced
 
+A mode may also be a number: one step at that perception, among which the default is chosen (`--lpips` for the looks).
 A folder with an INDEX.tsv (columns `file` and `kind`) is told apart by kind, others by their names. "ones" stands for
 quantisation tables of ones. Gains are PSNR over the decoded file after rounding to 8 bits, in dB; `spread` is the
 largest difference between R, G and B in what was decoded without colour; `dots` the peak-to-peak over the 64 phases of
@@ -23,12 +24,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 from tqdm import tqdm
 
 import enhance
 from enhance.evaluation.metrics.distortion import mse
 from enhance.evaluation.metrics.dots import dots_beyond
+from enhance.evaluation.metrics.lpips import LPIPS
 from enhance.knobs import MODES, Knobs
 from enhance.training.crops import find_images, load_image
 
@@ -80,8 +83,23 @@ def spread(pixels: Uint8) -> int:
     return 0 if pixels.ndim == 2 else int(np.ptp(pixels.astype(np.int16), axis=2).max())
 
 
+def knobs_of(mode: str) -> Knobs:
+    """The settings that a word or a number stands for."""
+    return Knobs(mode=mode) if mode in MODES else Knobs(steps=1, perception=float(mode))
+
+
+def looks(lpips: LPIPS | None, original: Uint8, *others: Uint8) -> list[float]:
+    """LPIPS of each of the others against the original; none where it is not asked for."""
+    if lpips is None:
+        return []
+    pictures = [np.broadcast_to(one.reshape(*one.shape[:2], -1), (*one.shape[:2], 3)) for one in (original, *others)]
+    first, *rest = [torch.from_numpy(one.transpose(2, 0, 1)[None] / np.float32(127.5) - 1) for one in pictures]
+    with torch.inference_mode():
+        return [float(lpips(first, other)) for other in rest]
+
+
 def measure(
-    enhancer: enhance.Enhancer, original: Original, quality: str, sampling: str, modes: list[str]
+    enhancer: enhance.Enhancer, original: Original, quality: str, sampling: str, modes: list[str], lpips: LPIPS | None
 ) -> list[dict[str, Any]]:
     """One row for each mode."""
     pixels = original.pixels
@@ -91,7 +109,8 @@ def measure(
     before = max(mse(pixels, decoded.pixels), _SMALLEST_ERROR)
     rows = []
     for mode in modes:
-        result = enhancer.run(decoded, Knobs(mode=mode))  # type: ignore[arg-type]
+        result = enhancer.run(decoded, knobs_of(mode))
+        seen = looks(lpips, pixels, decoded.pixels, result.pixels) if before > _SMALLEST_ERROR else []
         after = max(mse(pixels, result.pixels), _SMALLEST_ERROR)
         withheld, factors = result.record.withheld or 0.0, result.record.factor
         rows.append({
@@ -100,6 +119,7 @@ def measure(
             "withheld": round(withheld, 4), "factors": "/".join(f"{factor:.2f}" for factor in factors),
             "spread": spread(result.pixels) if decoded.is_neutral else -1,
             "dots": round(dots_beyond(pixels, result.pixels), 3),
+            "lpips_before": round(seen[0], 5) if seen else "", "lpips": round(seen[1], 5) if seen else "",
         })  # fmt: skip
     return rows
 
@@ -116,10 +136,12 @@ def report(rows: list[dict[str, Any]]) -> None:
         worst = min(group, key=lambda row: row["gain"])
         told = "  ".join(f"{kind} {np.mean(gains):+.2f} ({min(gains):+.2f})" for kind, gains in kinds.items())
         shown = [row["dots"] for row in group]
+        seen = [(row["lpips_before"], row["lpips"]) for row in group if row["lpips"] != ""]
+        lpips = "  lpips {:.4f} to {:.4f}".format(*np.mean(seen, axis=0)) if seen else ""
         neutral = max((row["spread"] for row in group), default=-1)
         sys.stdout.write(
             f"q {key[0]:>4} {key[1]:5} {key[2]:10}  {told}  | worst {worst['gain']:+.3f} {worst['name']}"
-            f"  spread {neutral}  dots {np.mean(shown):+.2f} (at most {max(shown):+.2f})\n"
+            f"  spread {neutral}  dots {np.mean(shown):+.2f} (at most {max(shown):+.2f}){lpips}\n"
         )
     sys.stdout.flush()
 
@@ -130,16 +152,18 @@ def main() -> None:
     parser.add_argument("originals", nargs="+", type=Path, help="folders of pictures without compression")
     parser.add_argument("--qualities", nargs="+", default=["10", "40", "75", "90"], metavar="Q", help="1-100, or ones")
     parser.add_argument("--samplings", nargs="+", default=["4:2:0"], choices=SAMPLINGS)
-    parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
+    parser.add_argument("--modes", nargs="+", default=list(MODES), metavar="MODE", help="of run, or perceptions")
     parser.add_argument("--model", type=Path, help="a checkpoint other than the one that ships")
     parser.add_argument("--crop", type=int, help="take the first so many rows and columns")
     parser.add_argument("--every", type=int, default=1, help="take every so-many-th picture")
     parser.add_argument("--leave-out", nargs="+", default=[], metavar="WORD", help="pictures with this in their names")
+    parser.add_argument("--lpips", type=Path, metavar="WEIGHTS", help="measure looks, too: lpips_alex.safetensors")
     parser.add_argument("--csv", type=Path, help="every picture's numbers")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     enhancer = enhance.Enhancer(options.model, dtype=options.dtype, threads=options.threads)
+    lpips = LPIPS.load("alex", options.lpips) if options.lpips else None
     originals = [
         one for one in find_originals(options.originals, options.crop, options.every)
         if not any(word in one.name for word in options.leave_out)
@@ -149,7 +173,7 @@ def main() -> None:
         for sampling in options.samplings:
             found: list[dict[str, Any]] = []
             for original in tqdm(originals, desc=f"q {quality} {sampling}", leave=False, disable=None):
-                found += measure(enhancer, original, quality, sampling, options.modes)
+                found += measure(enhancer, original, quality, sampling, options.modes, lpips)
             report(found)
             rows += found
     if options.csv:
