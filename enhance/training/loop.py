@@ -171,7 +171,21 @@ class Trainer:
         r_t = noisy_residual(pairs, questions.t, objective.kinds(count)[1], self.generator)
         with autocast(self.device, self.dtype):
             prediction = self._forward(r_t, pairs.base, questions.t, pairs.conditioning, questions.position)
-        return objective_loss(prediction.float(), pairs, questions, objective, self.distance, self.views)
+        means = self._means(pairs, objective.kinds(count)[0]) if self.distance else None
+        return objective_loss(prediction.float(), pairs, questions, objective, self.distance, self.views, means)
+
+    @torch.no_grad()
+    def _means(self, pairs: Pairs, crops: slice) -> Tensor | None:
+        """What the averaged network says of these crops at position 0."""
+        base = pairs.base[crops]
+        if not len(base):
+            return None
+        position = base.new_zeros(len(base))
+        with autocast(self.device, self.dtype):
+            means: Tensor = self.average(
+                torch.zeros_like(base), base, position + 1, pairs.conditioning[crops], position
+            )
+        return means.float()
 
     def _is_usable(self, norm: Tensor) -> bool:
         """Whether to take the step: not without a finite gradient.

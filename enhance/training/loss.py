@@ -48,12 +48,14 @@ class Objective:
             is learned is the posterior mean exactly where e is the same for all originals of a decoded crop; averaged
             over a crop's thousands of values it nearly is.
         looks_weight: w(1); w(p) = p w(1).
+        pattern_weight: factor of `grid_pattern` in what looks add to the mean.
     """
 
     looks_share: float = 0.2
     posterior_share: float = 0.2
     balance: float = 0.25
     looks_weight: float = 2.0
+    pattern_weight: float = 50.0
 
     def kinds(self, batch: int) -> tuple[slice, slice]:
         """Which crops of a batch are for looks, and which for the posterior."""
@@ -104,6 +106,7 @@ def objective_loss(
     objective: Objective,
     distance: Looks | None = None,
     generator: torch.Generator | None = None,
+    means: Tensor | None = None,
 ) -> Tensor:
     """Loss of a batch, a scalar; its gradient is meant, not its value (see `Objective.balance`).
 
@@ -114,6 +117,7 @@ def objective_loss(
         objective: weights and kinds.
         distance: perceptual distance; without one, looks are trained as means.
         generator: on the CPU, of the views that the distance takes.
+        means: r̂0 at position 0 of the crops that are for looks; without them, patterns cost nothing.
     """
     error = (prediction - pairs.residual).square().mean(dim=(1, 2, 3))
     # Error of the raw network F, whose target has unit variance at every t (see `Denoiser`).
@@ -126,4 +130,20 @@ def objective_loss(
     base, scale = pairs.base[looks], pairs.scale[looks]
     enhanced, original = (base + scale * residual[looks] for residual in (prediction, pairs.residual))
     factors = objective.looks_weight * questions.position[looks]
-    return loss + (factors * distance(enhanced, original, generator or torch.Generator())).sum() / len(error)
+    costs = factors * distance(enhanced, original, generator or torch.Generator())
+    if means is not None:
+        costs = costs + objective.pattern_weight * grid_pattern(prediction[looks] - means)
+    return loss + costs.sum() / len(error)
+
+
+def grid_pattern(texture: Tensor, block: int = 8) -> Tensor:
+    """The energy of what is the same in every block of a picture, [B] from [B, 3, H, W].
+
+    A network that is rewarded for texture finds one that costs little to make: the same few dots in each block. Random
+    views hide them from a perceptual distance no more than from people, but some are left. What a picture's own texture
+    has of it is small: means over all blocks, without their own mean.
+    """
+    batch, channels, height, width = texture.shape
+    blocks = texture.reshape(batch, channels, height // block, block, width // block, block)
+    pattern = blocks.mean(dim=(2, 4))
+    return (pattern - pattern.mean(dim=(2, 3), keepdim=True)).square().mean(dim=(1, 2, 3))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from enhance.diffusion.schedule import alpha_bar
-from enhance.training.loss import SMALLEST_T, Objective, Pairs, Questions, noisy_residual, objective_loss
+from enhance.training.loss import SMALLEST_T, Objective, Pairs, Questions, grid_pattern, noisy_residual, objective_loss
 
 MEANS = Objective(looks_share=0, posterior_share=0)
 
@@ -94,3 +94,30 @@ def test_looks_weigh_by_their_position_and_nothing_else_has_any() -> None:
     seen.clear()
     objective_loss(prediction, batch, questions, MEANS, distance)
     assert not seen, "without crops for looks the distance is not computed"
+
+
+def test_what_is_in_every_block_is_a_pattern_and_texture_is_none() -> None:
+    texture = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(5))
+    dot = torch.zeros(2, 3, 64, 64)
+    dot[1, :, 3::8, 4::8] = 8.0  # of the same energy as the texture
+    assert dot[1].square().mean() == pytest.approx(1)
+    (none, planted), textured = grid_pattern(dot), grid_pattern(texture)
+    assert none == 0 and planted == pytest.approx(63 / 64, rel=1e-4)
+    assert textured.max() < 0.05
+    assert grid_pattern(texture + 3).tolist() == pytest.approx(textured.tolist(), rel=1e-3), "brightness is no pattern"
+
+
+def test_only_what_looks_add_to_the_mean_is_asked_for_patterns() -> None:
+    batch, questions = pairs(), asked([1.0, 1.0, 1.0, 0.2], [0, 0.5, 0.25, 0])
+    objective = Objective(looks_share=0.5, posterior_share=0.25, pattern_weight=7.0)
+    prediction = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(6))
+
+    def cost(means: torch.Tensor | None) -> float:
+        return objective_loss(
+            prediction, batch, questions, objective, lambda a, b, _: 0 * a[:, 0, 0, 0], means=means
+        ).item()
+
+    same, others = prediction[1:3], torch.zeros(2, 3, 32, 32)
+    assert cost(same) == cost(None)
+    expected = 7.0 * grid_pattern(prediction[1:3]).sum().item() / 4
+    assert cost(others) - cost(same) == pytest.approx(expected, rel=1e-3)
