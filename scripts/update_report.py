@@ -9,9 +9,11 @@ What a page asks for stands in its markers, which no reader sees:
     <!-- /measured -->
     <!-- benchmark: cost.json parts="step folder" machine -->
     <!-- /benchmark -->
+    <!-- harm: graphics.csv rows=kind columns=quality mode=fidelity -->
+    <!-- /harm -->
 
-Their words are told in scripts/report/tables.py and scripts/benchmarks/page.py. Exit status: 1 with
---check where a page is out of date, 2 where a marker asks for what was not measured; then no page is changed.
+Their words are told in scripts/report/tables.py, scripts/benchmarks/page.py and scripts/report/harm.py. Exit status: 1
+with --check where a page is out of date, 2 where a marker asks for what was not measured; then no page is changed.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.page import benchmark_tables
+from report.harm import harm_tables
 from report.pages import update
 from report.tables import measured_tables
 
@@ -36,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         kinds = {"measured": measured_tables(options.runs), "benchmark": benchmark_tables(options.runs)}
+        kinds["harm"] = harm_tables(options.runs)
         changed = update(options.pages, kinds, is_check=options.check)
     except EnhanceError as error:
         print(f"update_report: error: {error}", file=sys.stderr)
