@@ -40,12 +40,8 @@ def encode_jpeg(
     """Codes an image as JPEG and decodes it with libjpeg.
 
     Args:
-        pixels: uint8, [H, W, 3] RGB or [H, W] gray.
-        rate: the tables to use.
-        subsampling: one of `SUBSAMPLING`; gray and RGB files have none.
         offset: rows and columns by which the JPEG grid is moved up and left (an image cropped after coding).
-        is_rgb: the components are R, G and B, all coded with the luma table.
-        trellis: the coefficients are chosen by mozjpeg (trellis quantisation, overshoot deringing), where it is there.
+        pixels, rate, subsampling, is_rgb, trellis: as for `encode_file`.
 
     Returns:
         the decoded image, the same shape.
@@ -54,12 +50,26 @@ def encode_jpeg(
     if top or left:
         edges = ((top, 0), (left, 0)) + ((0, 0),) * (pixels.ndim - 2)
         pixels = np.pad(pixels, edges, mode="edge")
+    file = encode_file(pixels, rate, subsampling, is_rgb=is_rgb, trellis=trellis)
+    return np.asarray(Image.open(io.BytesIO(file)))[top:, left:]
+
+
+def encode_file(
+    pixels: Uint8, rate: JpegRate, subsampling: str = "4:2:0", *, is_rgb: bool = False, trellis: bool = False
+) -> bytes:
+    """A JPEG file.
+
+    Args:
+        pixels: uint8, [H, W, 3] RGB or [H, W] gray.
+        rate: the tables to use.
+        subsampling: one of `SUBSAMPLING`; gray and RGB files have none.
+        is_rgb: the components are R, G and B, all coded with the luma table.
+        trellis: the coefficients are chosen by mozjpeg (trellis quantisation, overshoot deringing), where it is there.
+    """
     trellis = trellis and not is_rgb and has_mozjpeg()
     if trellis or (subsampling not in PILLOW_SUBSAMPLING and pixels.ndim == 3 and not is_rgb):
-        decoded = _through_jpeglib(pixels, rate, subsampling, MOZJPEG if trellis else "6b")
-    else:
-        decoded = _through_pillow(pixels, rate, subsampling, is_rgb)
-    return decoded[top:, left:]
+        return _through_jpeglib(pixels, rate, subsampling, MOZJPEG if trellis else "6b")
+    return _through_pillow(pixels, rate, subsampling, is_rgb)
 
 
 @lru_cache(maxsize=1)
@@ -73,7 +83,7 @@ def has_mozjpeg() -> bool:
     return found
 
 
-def _through_pillow(pixels: Uint8, rate: JpegRate, subsampling: str, is_rgb: bool) -> Uint8:
+def _through_pillow(pixels: Uint8, rate: JpegRate, subsampling: str, is_rgb: bool) -> bytes:
     # Pillow wants the tables in natural order, as `JpegRate` has them.
     tables = [rate.luma.reshape(-1).tolist(), rate.chroma.reshape(-1).tolist()]
     options: dict[str, Any] = {"subsampling": subsampling}
@@ -81,10 +91,10 @@ def _through_pillow(pixels: Uint8, rate: JpegRate, subsampling: str, is_rgb: boo
         options = {"keep_rgb": True}
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables[: 1 if pixels.ndim == 2 or is_rgb else 2], **options)
-    return np.asarray(Image.open(buffer))
+    return buffer.getvalue()
 
 
-def _through_jpeglib(pixels: Uint8, rate: JpegRate, subsampling: str, version: str) -> Uint8:
+def _through_jpeglib(pixels: Uint8, rate: JpegRate, subsampling: str, version: str) -> bytes:
     import jpeglib
 
     picture = jpeglib.from_spatial(np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1)))
@@ -96,8 +106,7 @@ def _through_jpeglib(pixels: Uint8, rate: JpegRate, subsampling: str, version: s
     with _scratch_file() as path:
         with jpeglib.version(version):
             picture.write_spatial(path, qt=tables)
-        with Image.open(path) as image:
-            return np.asarray(image)
+        return Path(path).read_bytes()
 
 
 @contextmanager
