@@ -12,6 +12,8 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from enhance.display import as_png, describe_pixels, on_one_line
+
 Pixels = npt.NDArray[Any]
 
 
@@ -107,7 +109,7 @@ class Metadata:
     orientation: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DecodedImage:
     """A picture as its decoder gives it, with how strongly it was compressed and what travels with it.
 
@@ -128,6 +130,15 @@ class DecodedImage:
     details: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     consistency: Consistency | None = None
+
+    def __repr__(self) -> str:
+        return on_one_line(
+            "DecodedImage",
+            (self.source, describe_pixels(self.pixels), _rate_in_words(self.rate.codec, self.rate.describe())),
+        )
+
+    def _repr_png_(self) -> bytes | None:
+        return as_png(self.pixels)
 
     @property
     def height(self) -> int:
@@ -228,8 +239,18 @@ class EnhancementRecord:
     factor: tuple[float, float] = (1.0, 1.0)
     withheld: float | None = None
 
+    def summary(self) -> str:
+        """What was done in a few words: "jpeg quality 10, 1 step, perception 0.5, 0.71 s, 2 notes"."""
+        facts = (
+            _rate_in_words(self.codec, self.rate),
+            f"{self.steps} step{'s' * (self.steps != 1)}", f"perception {self.perception:g}",
+            f"strength {self.strength:g}" if self.strength != 1 else "", f"{self.seconds:.2f} s",
+            f"{len(self.notes)} note{'s' * (len(self.notes) != 1)}" if self.notes else "",
+        )  # fmt: skip
+        return ", ".join(fact for fact in facts if fact)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class EnhancedImage:
     """A picture as the enhancer gives it: pixels, and the record of what was done.
 
@@ -248,11 +269,21 @@ class EnhancedImage:
     source: str = "<memory>"
     weights: npt.NDArray[np.float32] | None = None
 
+    def __repr__(self) -> str:
+        return on_one_line("EnhancedImage", (self.source, describe_pixels(self.pixels), self.record.summary()))
+
+    def _repr_png_(self) -> bytes | None:
+        return as_png(self.pixels)
+
+
+def _rate_in_words(codec: str, facts: dict[str, Any]) -> str:
+    return codec + next((f" {name} {facts[name]}" for name in ("quality", "qp") if name in facts), "")
+
 
 ImageT = TypeVar("ImageT", covariant=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EnhancementResult(Generic[ImageT]):
     """What a call of the enhancer gives back: the picture in the caller's own kind, and what was done.
 
@@ -265,6 +296,14 @@ class EnhancementResult(Generic[ImageT]):
 
     image: ImageT
     records: tuple[EnhancementRecord, ...]
+
+    def __repr__(self) -> str:
+        more = f"and {len(self.records) - 1} more" if len(self.records) > 1 else None
+        done = self.records[0].summary() if self.records else None
+        return on_one_line("EnhancementResult", (describe_pixels(self.image), done, more))
+
+    def _repr_png_(self) -> bytes | None:
+        return as_png(self.image)
 
     @property
     def record(self) -> EnhancementRecord:
