@@ -33,7 +33,7 @@ from enhance.inference.choices import choose_rate, choose_trust
 from enhance.inference.reconstruction import Reconstruction, reconstruct
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
 from enhance.inference.tiled_denoiser import TiledDenoiser
-from enhance.knobs import Knobs, KnobValues, Sampling
+from enhance.knobs import Knobs, KnobValues, Sampling, check_names
 from enhance.models.checkpoint import Checkpoint, load_checkpoint
 from enhance.output.writer import OutputFormat, check_depth, check_target, write_image
 from enhance.sources import Array, FileContent, Opened, PictureOrPath, open_source
@@ -283,6 +283,7 @@ class Enhancer:
         Raises:
             EnhanceError: see `errors`; each names its source, the reason and a way out.
         """
+        check_names(knobs, CallOptions.__optional_keys__)
         settings = Knobs(**knobs)
         opened = open_source(source, told=settings.told_rates, format=format, depth=depth)
         if output is not None:
@@ -372,5 +373,6 @@ def enhance(
 
     Arguments, result and errors as in `Enhancer` and `Enhancer.__call__`; only the image is returned.
     """
+    check_names(knobs, EnhanceOptions.__optional_keys__)
     shared = _shared_enhancer(None if model is None else os.fspath(model), device, dtype)
     return shared(source, output=output, format=format, depth=depth, overwrite=overwrite, **knobs).image

@@ -7,6 +7,8 @@ line returns when nothing else happened.
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 
 class EnhanceError(Exception):
@@ -49,6 +51,10 @@ class UsageError(EnhanceError):
     exit_code = 2
 
 
+class UnknownOptionError(UsageError, TypeError):
+    """An option that does not exist; where it is a keyword of a call, what Python says of such, too."""
+
+
 class WeightsError(EnhanceError):
     """A checkpoint is missing, damaged, or does not fit the network."""
 
@@ -64,6 +70,18 @@ class DeviceError(EnhanceError):
 def one_line(text: object) -> str:
     """Text for one line of a terminal: control characters (a file's name may hold any) are escaped."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
+
+
+def did_you_mean(word: str, known: Iterable[str], others: Mapping[str, str] | None = None) -> str | None:
+    """A question for the right word: "did you mean quality?"; None where nothing is near.
+
+    Args:
+        word: what was said.
+        known: what could be said.
+        others: what other programs call it, and what it is called here.
+    """
+    meant = (others or {}).get(word) or next(iter(get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+    return None if meant is None else f"did you mean {meant}?"
 
 
 def describe_status(status: int) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypedDict, get_args
 
-from enhance.errors import UsageError
+from enhance.errors import UnknownOptionError, UsageError, did_you_mean
 
 Mode = Literal["fidelity", "balanced", "perceptual"]
 Sampler = Literal["ddim", "ddpm"]
@@ -214,6 +215,27 @@ class KnobValues(TypedDict, total=False):
     start: float | None
     init: Start | None
     threshold: float
+
+
+_OTHER_WORDS = {
+    "gpu": "device", "cuda": "device", "force": "overwrite", "out": "output", "dest": "output", "fmt": "format",
+    "bits": "depth", "n_steps": "steps", "num_steps": "steps", "num_inference_steps": "steps", "weights": "model",
+    "model_path": "model", "random_state": "seed", "generator": "seed", "tile_size": "tile", "qf": "quality",
+}  # fmt: skip
+
+
+def check_names(given: Iterable[str], others: Iterable[str] = ()) -> None:
+    """Raises UnknownOptionError for a keyword that is no knob, with the nearest that is.
+
+    Args:
+        given: keywords of a call.
+        others: what the call takes beside the knobs.
+    """
+    known = [*(knob.name for knob in fields(Knobs)), *others]
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known, _OTHER_WORDS) or f"there are {', '.join(known)}"
+            raise UnknownOptionError(f"there is no option {name!r}", hint=hint)
 
 
 def _whole(name: str, value: object, low: int, high: int, also: str = "") -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, NoReturn, TextIO, cast
+from typing import Any, TextIO, cast
 
 from enhance.errors import OutputError, one_line
 
@@ -16,15 +15,6 @@ from enhance.errors import OutputError, one_line
 def say(text: object) -> None:
     """One line on stderr, control characters escaped."""
     print(f"enhance: {one_line(text)}", file=sys.stderr, flush=True)
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors show arguments, file names for example, with their control characters escaped."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        say(f"error: {message}")
-        sys.exit(2)
 
 
 class _OneLine(logging.Formatter):

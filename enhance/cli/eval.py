@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from enhance.evaluation.measuring.protocol import Protocol
 
 
+SYMBOLS = """The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP); r = (x - x~) / s(q) is
+the residual that the network predicts, s(q) its RMS at the rate q; tau(q) limits its values; t is the noise level, 1 (all
+noise) to 0, from which samples are drawn in steps; eta is the share of fresh noise in each step of DDIM."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `enhance eval` to a parser."""
+    parser.usage = "enhance eval ORIGINALS [--qualities Q ...] [--mode MODE ...] [-o FOLDER] [options]"
+    parser.epilog = SYMBOLS
     parser.add_argument("originals", type=Path, help="folder of lossless images (PNG, TIFF, BMP, PPM)")
     _add_protocol(parser.add_argument_group("how originals are coded"))
     _add_knobs(parser.add_argument_group("settings to compare; several values are combined with each other"))
@@ -44,16 +51,36 @@ def _add_protocol(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_knobs(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--mode", nargs="+", choices=["fidelity", "balanced", "perceptual"])
+    group.add_argument(
+        "--mode",
+        nargs="+",
+        choices=["fidelity", "balanced", "perceptual"],
+        help="nearest to the original, the default, or best looks",
+    )
     group.add_argument("--steps", type=int, nargs="+", metavar="N", help="network evaluations")
     group.add_argument("--perception", type=float, nargs="+", metavar="P", help="0 (fidelity) to 1 (sample)")
     group.add_argument("--strength", type=float, nargs="+", metavar="S", help="0 to 1")
     group.add_argument("--start", type=float, nargs="+", metavar="T", help="noise level at which sampling begins")
-    group.add_argument("--init", nargs="+", choices=["mmse", "gaussian"])
-    group.add_argument("--sampler", nargs="+", choices=["ddim", "ddpm"])
-    group.add_argument("--eta", type=float, nargs="+", metavar="E", help="0 to 1")
-    group.add_argument("--seed", type=int, nargs="+", metavar="N")
-    group.add_argument("--threshold", type=float, nargs="+", metavar="F", help="factor on τ(q); inf: no limit")
+    group.add_argument(
+        "--init",
+        nargs="+",
+        choices=["mmse", "gaussian"],
+        help="where sampling begins: at the posterior mean plus noise, or at noise alone",
+    )
+    group.add_argument(
+        "--sampler", nargs="+", choices=["ddim", "ddpm"], help="the rule for a step: DDIM (default) or ancestral DDPM"
+    )
+    group.add_argument(
+        "--eta",
+        type=float,
+        nargs="+",
+        metavar="E",
+        help="share of fresh noise in a step of DDIM, 0 (none) to 1 (as DDPM)",
+    )
+    group.add_argument("--seed", type=int, nargs="+", metavar="N", help="of the noise")
+    group.add_argument(
+        "--threshold", type=float, nargs="+", metavar="F", help="factor on τ(q), the limit of the residual; inf: none"
+    )
     group.add_argument("--ensemble", type=int, nargs="+", choices=ENSEMBLES, help="mirror images to average over")
     group.add_argument("--consistent", nargs="+", choices=["on", "off", "both"], help="projection onto the bitstream")
     group.add_argument("--guard", nargs="+", choices=["on", "off", "both"], help="holding back what a JPEG rules out")
@@ -78,9 +105,9 @@ def _add_measuring(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--model", nargs="+", default=[], metavar="PATH", help="checkpoints other than those that ship, one a codec"
     )
-    group.add_argument("--device", default="auto")
-    group.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
-    group.add_argument("--threads", type=int, metavar="N")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    group.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"], help="of the network")
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
     group.add_argument(
         "--output", "-o", type=Path, metavar="FOLDER",
         help="every picture's numbers as CSV, a summary with intervals, plots; a rerun measures what is missing",

@@ -22,6 +22,7 @@ from enhance.cli.options import (
     add_decoder_arguments,
     add_limit_arguments,
     add_machine_arguments,
+    add_main_knobs,
     add_model_argument,
     add_sampling_arguments,
     chosen_knobs,
@@ -50,6 +51,7 @@ _FORMATS = {".y4m": "y4m", ".yuv": "raw"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance filter` understands."""
+    parser.usage = "enhance filter [IN] [-b BITSTREAM] [-o OUT] [--qp N] [options]"
     parser.add_argument("input", nargs="?", metavar="IN", help="y4m or raw YUV: a file or a FIFO; stdin by default")
     parser.add_argument("-b", "--bitstream", metavar="FILE", help="decode this VVC file instead; - reads stdin")
     parser.add_argument("-o", "--output", metavar="OUT", default=STDOUT, help="a file or a FIFO; stdout by default")
@@ -61,7 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_colour_arguments(parser.add_argument_group("colour"))
     _add_output_arguments(parser.add_argument_group("output"))
     add_decoder_arguments(parser.add_argument_group("decoder, with -b"))
-    add_sampling_arguments(parser.add_argument_group("knobs"))
+    knobs = parser.add_argument_group("knobs")
+    add_main_knobs(knobs)
+    add_sampling_arguments(knobs)
     add_machine_arguments(parser.add_argument_group("machine"))
     add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
 

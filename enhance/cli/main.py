@@ -11,6 +11,7 @@ import atexit
 import importlib
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -20,8 +21,9 @@ from types import FrameType
 from typing import Any
 
 from enhance import __version__
-from enhance.cli.console import Parser, log_on_stderr, occupy_closed_streams, say
-from enhance.errors import EnhanceError
+from enhance.cli.console import log_on_stderr, occupy_closed_streams, say
+from enhance.cli.parser import Parser
+from enhance.errors import EnhanceError, UsageError, did_you_mean
 
 INTERRUPTED = 130
 
@@ -33,6 +35,7 @@ _COMMANDS = {
     "train": ("enhance.cli.train", "train, fine-tune or calibrate a model on own images"),
     "info": ("enhance.cli.info", "show how a file was compressed and what would be done"),
     "doctor": ("enhance.cli.doctor", "show versions, device, decoders and weights"),
+    "completion": ("enhance.cli.completion", "print what completes these commands in a shell"),
 }
 
 
@@ -72,15 +75,39 @@ def entry_point() -> None:
 
 def _run(argv: list[str]) -> int:
     if not argv or argv[0] not in _COMMANDS:
+        _refuse_files(argv)
         _top_parser().parse_args(argv)  # --help, --version, or an error: each of them ends here
         return 2
-    module: Any = importlib.import_module(_COMMANDS[argv[0]][0])
-    parser = Parser(prog=f"enhance {argv[0]}", description=module.__doc__.splitlines()[0])
-    parser.add_argument("-v", "--verbose", action="store_true", help="log what the library does, on stderr")
-    module.add_arguments(parser)
+    parser, module = command_parser(argv[0])
     arguments = parser.parse_args(argv[1:])
     with log_on_stderr(logging.DEBUG if arguments.verbose else logging.WARNING):
         return int(module.main(arguments))
+
+
+def commands() -> dict[str, str]:
+    """All commands, each with a line on what it does."""
+    return {name: text for name, (_, text) in _COMMANDS.items()}
+
+
+def command_parser(name: str) -> tuple[Parser, Any]:
+    """The parser of a command, and the module that does it."""
+    module: Any = importlib.import_module(_COMMANDS[name][0])
+    parser = Parser(prog=f"enhance {name}", description=module.__doc__.splitlines()[0])
+    module.add_arguments(parser)
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what the library does, on stderr")
+    return parser, module
+
+
+def _refuse_files(argv: list[str]) -> None:
+    """Raises UsageError where a file stands in the place of a command, or a command that is none."""
+    first = next((word for word in argv if not word.startswith("-")), None)
+    if first is None:
+        return
+    if os.path.lexists(first) or os.path.splitext(first)[1] or os.sep in first:
+        line = shlex.join(["enhance", "run", *argv])
+        raise UsageError("a file or a folder is in the place of the command", source=first, hint=f"did you mean {line}")
+    hint = did_you_mean(first, _COMMANDS, {"compress": "run", "enhance": "run", "view": "compare", "gui": "ui"})
+    raise UsageError(f"there is no command {first!r}", hint=hint or f"there are {', '.join(_COMMANDS)}")
 
 
 def _top_parser() -> Parser:
@@ -93,7 +120,7 @@ def _top_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"enhance {__version__}")
-    parser.add_argument("command", choices=_COMMANDS, metavar="COMMAND", help="see below")
+    parser.add_argument("command", metavar="COMMAND", help="see below")
     return parser
 
 

@@ -21,14 +21,18 @@ def add_model_argument(parser: Any) -> None:
     parser.add_argument("--model", metavar="PATH", help="a checkpoint other than the one that ships")
 
 
-def add_sampling_arguments(group: Any) -> None:
-    """Adds the knobs that say how the result is sampled; see `Knobs`."""
+def add_main_knobs(group: Any) -> None:
+    """Adds the two knobs that most people need; see `Knobs`."""
     group.add_argument(
         "--mode", choices=MODES, help="fidelity: nearest to the original; balanced (default); perceptual: best looks"
     )
+    group.add_argument("--strength", type=float, metavar="S", default=1.0, help="0 (nothing is changed) to 1 (default)")
+
+
+def add_sampling_arguments(group: Any) -> None:
+    """Adds the other knobs that say how the result is sampled; see `Knobs`."""
     group.add_argument("--steps", type=int, metavar="N", help="network evaluations")
     group.add_argument("--perception", type=float, metavar="P", help="0 (nearest to the original) to 1 (a sample)")
-    group.add_argument("--strength", type=float, metavar="S", default=1.0, help="0 (nothing is changed) to 1 (default)")
     group.add_argument("--seed", type=int, metavar="N", default=0, help="of the noise; same seed, same result")
     group.add_argument(
         "--ensemble", type=int, choices=ENSEMBLES, default=1,
@@ -40,7 +44,9 @@ def add_machine_arguments(group: Any) -> None:
     """Adds how it is computed: tiles, device, arithmetic, and threads."""
     group.add_argument("--tile", type=_tile, metavar="auto|0|N", default="auto", help="side of the tiles; 0: one piece")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    group.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
+    group.add_argument(
+        "--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="of the network; auto: the faster one"
+    )
     group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
 
 

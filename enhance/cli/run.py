@@ -21,6 +21,7 @@ from enhance.cli.options import (
     add_decoder_arguments,
     add_limit_arguments,
     add_machine_arguments,
+    add_main_knobs,
     add_model_argument,
     add_sampling_arguments,
     check_decoder,
@@ -41,24 +42,31 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds what `enhance run` understands."""
+    """Adds what `enhance run` understands, the few options that matter most first."""
+    parser.usage = "enhance run IN... -o OUT [options]"
+    parser.epilog = "enhance compare shows what was done; enhance info FILE what would be."
     parser.add_argument("inputs", nargs="+", metavar="IN", help="JPEG and VVC files, folders, patterns; - reads stdin")
-    parser.add_argument("-o", "--output", metavar="OUT", help="a folder, or for one input a picture; - is stdout")
-    parser.add_argument("-r", "--recursive", action="store_true", help="take subfolders too, and mirror the tree")
-    present = parser.add_mutually_exclusive_group()
-    present.add_argument("--resume", action="store_true", help="skip inputs whose output exists")
-    present.add_argument("--force", action="store_true", help="replace outputs that exist")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    parser.add_argument("--json", action="store_true", help="one JSON line per input on stdout")
-    add_model_argument(parser)
+    _add_main(parser.add_argument_group("what matters most"))
     _add_output_arguments(parser.add_argument_group("output"))
     _add_knobs(parser.add_argument_group("knobs"))
-    vvc = parser.add_argument_group("VVC")
-    add_decoder_arguments(vvc)
-    add_colour_arguments(vvc)
+    _add_telling(parser.add_argument_group("what is told"))
     add_machine_arguments(parser.add_argument_group("machine"))
     add_damage_arguments(parser.add_argument_group("damaged files"))
     add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
+    vvc = parser.add_argument_group("VVC")
+    vvc.add_argument("--qp", type=float, metavar="QP", help="0-63: in place of a stream's own")
+    add_decoder_arguments(vvc)
+    add_colour_arguments(vvc)
+
+
+def _add_main(group: Any) -> None:
+    group.add_argument("-o", "--output", metavar="OUT", help="a folder, or for one input a picture; - is stdout")
+    group.add_argument("-r", "--recursive", action="store_true", help="take subfolders too, and mirror the tree")
+    add_main_knobs(group)
+    group.add_argument("--quality", type=int, metavar="Q", help="1-100: in place of a JPEG's own (re-saved files)")
+    present = group.add_mutually_exclusive_group()
+    present.add_argument("--resume", action="store_true", help="skip inputs whose output exists")
+    present.add_argument("--force", action="store_true", help="replace outputs that exist")
 
 
 def _add_output_arguments(group: Any) -> None:
@@ -70,11 +78,15 @@ def _add_output_arguments(group: Any) -> None:
 
 
 def _add_knobs(group: Any) -> None:
-    group.add_argument("--quality", type=int, metavar="Q", help="1-100: in place of a JPEG's own (re-saved files)")
-    group.add_argument("--qp", type=float, metavar="QP", help="0-63: in place of a VVC stream's own")
     add_sampling_arguments(group)
+    add_model_argument(group)
     group.add_argument("--no-consistent", action="store_true", help="results may leave what a JPEG allows")
     group.add_argument("--no-guard", action="store_true", help="believe the model even where a JPEG contradicts it")
+
+
+def _add_telling(group: Any) -> None:
+    group.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    group.add_argument("--json", action="store_true", help="one JSON line per input on stdout")
 
 
 def main(options: argparse.Namespace) -> int:

@@ -34,14 +34,25 @@ logger = logging.getLogger(__name__)
 _UNKNOWN = RateTable((0.0,), (1.0,))
 
 
+SYMBOLS = """The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP); r = (x - x~) / s(q) is
+the residual that the network learns to predict, s(q) its RMS at the rate q; tau(q) is the limit of its values, a percentile
+of real residuals; t is the noise level, 1 (all noise) to 0; EMA is the exponential moving average of the weights."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `enhance train`."""
+    parser.usage = "enhance train FOLDER... -o RUN [--minutes M] [--val FOLDER] [options]"
+    parser.epilog = SYMBOLS
     parser.add_argument("images", nargs="+", type=Path, help="folders of photos without visible compression")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the run's files")
     end = parser.add_mutually_exclusive_group()
     end.add_argument("--minutes", type=float, help="train for this long, decoding before it not counted (default: 60)")
     end.add_argument("--steps", type=int, help="end the run after this many optimiser steps")
-    parser.add_argument("--calibrate", action="store_true", help="only measure s(q) and tau(q), and print them")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="only measure s(q), the RMS of residuals at each rate, and tau(q), their limit; print them",
+    )
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="continue the run in the output folder")
     start.add_argument("--init", type=Path, metavar="MODEL", help="start from the weights of a .safetensors model")
@@ -66,7 +77,9 @@ def _add_steps(group: argparse._ArgumentGroup) -> None:
         help="batches in a step: larger steps without more memory (default: %(default)s)",
     )
     group.add_argument("--crop", type=int, default=128, help="side of a crop, a multiple of 16 (default: %(default)s)")
-    group.add_argument("--lr", type=float, default=2e-3, help="largest learning rate (default: %(default)s)")
+    group.add_argument(
+        "--lr", type=float, default=2e-3, help="learning rate, the largest of the run (default: %(default)s)"
+    )
     group.add_argument(
         "--schedule",
         choices=["linear", "constant"],
@@ -82,11 +95,15 @@ def _add_steps(group: argparse._ArgumentGroup) -> None:
         help="with --schedule constant: bring the learning rate to zero in the last minutes (default: %(default)s)",
     )
     group.add_argument("--ema", type=float, default=0.9995, help="decay of the weights' average (default: %(default)s)")
-    group.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    group.add_argument("--seed", type=int, default=0, help="of crops and noise (default: %(default)s)")
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default: %(default)s")
+    group.add_argument(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda or cuda:N (default: %(default)s)",
+    )
     group.add_argument(
         "--dtype",
         choices=["auto", *DTYPES],
@@ -162,7 +179,9 @@ def _add_material(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_codec(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--codec", choices=list(_MATERIAL), default="jpeg", help="default: %(default)s")
+    group.add_argument(
+        "--codec", choices=list(_MATERIAL), default="jpeg", help="that it is trained for (default: %(default)s)"
+    )
     group.add_argument(
         "--streams",
         type=Path,
