@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from enhance.evaluation.measuring.protocol import Protocol
 
 
-SYMBOLS = """The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP); r = (x - x~) / s(q) is
-the residual that the network predicts, s(q) its RMS at the rate q; tau(q) limits its values; t is the noise level, 1 (all
-noise) to 0, from which samples are drawn in steps; eta is the share of fresh noise in each step of DDIM."""
+SYMBOLS = """The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP);
+r = (x - x~) / s(q) is the residual that the network predicts, s(q) its RMS at the rate q; tau(q) limits its values;
+t is the noise level, 1 (all noise) to 0, from which samples are drawn in steps; eta is the share of fresh noise in each step of DDIM."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

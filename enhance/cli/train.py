@@ -34,9 +34,9 @@ logger = logging.getLogger(__name__)
 _UNKNOWN = RateTable((0.0,), (1.0,))
 
 
-SYMBOLS = """The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP); r = (x - x~) / s(q) is
-the residual that the network learns to predict, s(q) its RMS at the rate q; tau(q) is the limit of its values, a percentile
-of real residuals; t is the noise level, 1 (all noise) to 0; EMA is the exponential moving average of the weights."""
+SYMBOLS = """The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP);
+r = (x - x~) / s(q) is the residual that the network learns to predict, s(q) its RMS at the rate q; tau(q) is the limit
+of its values, a percentile of real residuals; t is the noise level, 1 (all noise) to 0; EMA is the exponential moving average of the weights."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
