@@ -30,6 +30,7 @@ from enhance.images import (
     Trust,
 )
 from enhance.inference.choices import choose_rate, choose_trust
+from enhance.inference.progress import Evaluations, Progress, untold
 from enhance.inference.reconstruction import Reconstruction, reconstruct
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
 from enhance.inference.tiled_denoiser import TiledDenoiser
@@ -138,6 +139,7 @@ class Enhancer:
         *,
         depth: int | None = None,
         noise: NoiseField | None = None,
+        progress: Progress = untold,
     ) -> EnhancedImage:
         """Enhances one decoded image.
 
@@ -147,6 +149,7 @@ class Enhancer:
             depth: of the result: 8 (uint8), 16 (uint16) or 32 (float32 in [0, 1]); by default as decoded. The result is
                 computed in floating point whatever was decoded, and rounded once.
             noise: the field of the knobs' seed, where several pictures share it; by default it is made anew.
+            progress: called many times, in this thread, with the share of the work that is done, 0 to 1.
 
         Returns:
             pixels of the same shape, and the record of what was done.
@@ -177,11 +180,12 @@ class Enhancer:
                 notes += ("left as it is: at this rate the model has nothing to mend",)
         else:
             with torch.inference_mode():
-                denoise = self._denoise(decoded, rate, model, sampling, knobs)
+                denoise = self._denoise(decoded, rate, model, sampling, knobs, progress)
                 residual = sample_residual(denoise, sampling, noise or NoiseField(int(knobs.seed)), threshold)
                 notes += denoise.notes
                 reconstruction, consistency, more = _apply(decoded, residual, scale, consistency, trust, dtype)
                 notes += more
+        progress(1.0)
         weights = reconstruction.weights
         record = EnhancementRecord(
             codec=rate.codec,
@@ -223,7 +227,13 @@ class Enhancer:
         return max(1, min(torch.get_num_threads(), memory.free_memory(self.device) // (2 * _SMALL_BYTES)))
 
     def _denoise(
-        self, decoded: DecodedImage, rate: Rate, model: Checkpoint, sampling: Sampling, knobs: Knobs
+        self,
+        decoded: DecodedImage,
+        rate: Rate,
+        model: Checkpoint,
+        sampling: Sampling,
+        knobs: Knobs,
+        progress: Progress,
     ) -> TiledDenoiser:
         free, state = memory.free_memory(self.device), state_bytes(decoded.height, decoded.width, sampling)
         on_cpu = self.device.type == "cpu"
@@ -239,6 +249,7 @@ class Enhancer:
             state_device=self.device if on_cpu or state < 0.2 * free else torch.device("cpu"),
             budget=max(budget, _SMALLEST_BUDGET),
             ensemble=knobs.ensemble,
+            tick=Evaluations(sampling.evaluations, progress).add,
         )
 
     @overload

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from enhance.cli.options import add_progress_argument
 from enhance.errors import UsageError
 from enhance.knobs import ENSEMBLES, Knobs
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from enhance.evaluation.measuring.protocol import Protocol
 
 
-SYMBOLS = """The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP);
-r = (x - x~) / s(q) is the residual that the network predicts, s(q) its RMS at the rate q; tau(q) limits its values;
-t is the noise level, 1 (all noise) to 0, from which samples are drawn in steps; eta is the share of fresh noise in each step of DDIM."""
+SYMBOLS = """
+The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP); r = (x - x~) / s(q) is the
+residual that the network predicts, s(q) its RMS at the rate q; tau(q) limits its values; t is the noise level, 1 (all
+noise) to 0, from which samples are drawn in steps; eta is the share of fresh noise in each step of DDIM.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,6 +116,7 @@ def _add_measuring(group: argparse._ArgumentGroup) -> None:
         help="every picture's numbers as CSV, a summary with intervals, plots; a rerun measures what is missing",
     )  # fmt: skip
     group.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_progress_argument(group)
 
 
 def main(options: argparse.Namespace) -> int:

@@ -6,15 +6,12 @@ Here a call's options become an input, rates, knobs and an output; `enhance.vide
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-
-from tqdm import tqdm
 
 from enhance.cli.console import say
 from enhance.cli.options import (
@@ -24,6 +21,7 @@ from enhance.cli.options import (
     add_machine_arguments,
     add_main_knobs,
     add_model_argument,
+    add_progress_argument,
     add_sampling_arguments,
     chosen_knobs,
     chosen_limits,
@@ -37,7 +35,9 @@ from enhance.errors import DecodeError, UsageError
 from enhance.frames.format import FrameFormat
 from enhance.frames.raw import parse_format, parse_size
 from enhance.frames.y4m import Y4MHeader
+from enhance.inference.progress import Progress
 from enhance.knobs import Knobs
+from enhance.system.progress import progress_bar, set_facts
 from enhance.video.filter import FrameFilter, constant_rates
 from enhance.video.input import STDIN, Colour, Video, open_bitstream, open_frames
 from enhance.video.output import STDOUT, FrameWriter, open_output, prints_on_stderr
@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", default=STDOUT, help="a file or a FIFO; stdout by default")
     parser.add_argument("--force", action="store_true", help="replace an output that exists")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    add_progress_argument(parser)
     add_model_argument(parser)
     _add_rate_arguments(parser.add_argument_group("how strongly the video was compressed"))
     _add_raw_arguments(parser.add_argument_group("raw frames"))
@@ -109,7 +110,8 @@ def main(options: argparse.Namespace) -> int:
         noise = NoiseField(knobs.seed, kept_blocks=_KEPT_BLOCKS)
 
         def enhance(decoded: DecodedImage) -> EnhancedImage:
-            enhanced = enhancer.run(decoded, knobs, noise=noise)
+            progress = report.follow(decoded.height * decoded.width)
+            enhanced = enhancer.run(decoded, knobs, noise=noise, progress=progress)
             report.note(*enhanced.record.notes)
             return enhanced
 
@@ -201,24 +203,33 @@ class _Report:
         self._quiet = quiet
         self._count = 0
         self._began = time.monotonic()
-        # A log file gets a line now and then, a terminal a moving counter.
-        interval = 0.1 if sys.stderr is not None and sys.stderr.isatty() else 30.0
-        self._bar = tqdm(
-            bar_format="{n_fmt} frames [{elapsed}, {rate_fmt}]",
-            unit=" frames",
-            mininterval=interval,
-            file=sys.stderr,
-            disable=quiet or sys.stderr is None,
-        )
+        self._pixels = 0
+        layout = "{desc} [{elapsed}{postfix}]"
+        self._bar = progress_bar("filtering", shown=not quiet, bar_format=layout)
+        self._show(0.0)
 
     def note(self, *notes: str) -> None:
         """Takes what the user should know; each is told once."""
         self._notes.update(dict.fromkeys(notes))
 
+    def follow(self, pixels: int) -> Progress:
+        """What is to be told how far the work on the next frame is."""
+        self._pixels = pixels
+        return self._show
+
     def tick(self) -> None:
         """One more frame has been written."""
         self._count += 1
-        self._bar.update()
+        self._show(0.0)
+
+    def _show(self, share: float) -> None:
+        done = self._count + share
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        speed = done * self._pixels / 1e6 / seconds
+        self._bar.set_description_str(f"{done:.2f} frames" if share else f"{self._count} frames", refresh=False)
+        self._bar.set_postfix_str(f"{speed:.2f} MP/s, {done / seconds:.2f} frames/s", refresh=False)
+        set_facts(self._bar, megapixels_per_second=round(speed, 3))
+        self._bar.update(done - self._bar.n)
 
     def __enter__(self) -> _Report:
         return self

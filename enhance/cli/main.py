@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -80,7 +80,11 @@ def _run(argv: list[str]) -> int:
         return 2
     parser, module = command_parser(argv[0])
     arguments = parser.parse_args(argv[1:])
-    with log_on_stderr(logging.DEBUG if arguments.verbose else logging.WARNING):
+    with log_on_stderr(logging.DEBUG if arguments.verbose else logging.WARNING), ExitStack() as stack:
+        if getattr(arguments, "json_progress", False):
+            from enhance.system.progress import progress_as_json
+
+            stack.enter_context(progress_as_json())
         return int(module.main(arguments))
 
 

@@ -40,6 +40,11 @@ def add_sampling_arguments(group: Any) -> None:
     )  # fmt: skip
 
 
+def add_progress_argument(group: Any) -> None:
+    """Adds --json-progress; see `enhance.system.progress`."""
+    group.add_argument("--json-progress", action="store_true", help="progress as JSON lines on stderr, for programs")
+
+
 def add_machine_arguments(group: Any) -> None:
     """Adds how it is computed: tiles, device, arithmetic, and threads."""
     group.add_argument("--tile", type=_tile, metavar="auto|0|N", default="auto", help="side of the tiles; 0: one piece")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections import Counter
 from contextlib import nullcontext
@@ -11,8 +12,10 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-from enhance.batch.plan import Outcome, Plan
+from enhance.batch.plan import STREAM, Outcome, Plan
 from enhance.cli.console import say
+from enhance.inference.progress import Progress
+from enhance.system.progress import progress_bar, set_facts
 
 _MOST_REASONS = 10
 
@@ -41,15 +44,33 @@ class Reporter:
         self.pixels = 0
         self.began = time.monotonic()
         self.bar: tqdm[None] | None = None
+        self._under_way: dict[str, tuple[float, int]] = {}
+        self._failed_before = 0
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Shows the bar, before anything takes time."""
+        if not self.quiet:
+            layout = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}{postfix}]"
+            self._failed_before = self.count["failed"]
+            count = len(self.plan.jobs)
+            self.bar = progress_bar("enhancing", count, bar_format=layout, smoothing=0.1, desc=self._counted(0))
 
     def start(self) -> None:
         """The model is loaded: from here on time counts."""
         self.began = time.monotonic()
-        if not self.quiet:
-            # A log file gets a line now and then, a terminal a moving bar.
-            interval = 0.1 if sys.stderr.isatty() else 30.0
-            layout = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} images [{elapsed}<{remaining}{postfix}]"
-            self.bar = tqdm(total=len(self.plan.jobs), bar_format=layout, mininterval=interval, file=sys.stderr)
+        if self.bar is not None:
+            self.bar.unpause()  # its time, too
+
+    def follow(self, source: str, pixels: int) -> Progress:
+        """What is to be told how far the work on a picture is, in any thread."""
+
+        def told(share: float) -> None:
+            with self._lock:
+                self._under_way[source] = share, pixels
+                self._show()
+
+        return told
 
     def tell(self, outcome: Outcome) -> None:
         """Takes one outcome."""
@@ -67,9 +88,9 @@ class Reporter:
             self._say(f"error: {_named(outcome)}")
         if self.json_lines:
             print(json.dumps(outcome.describe()), flush=True)
-        if self.bar is not None and outcome.status not in ("skipped", "not started"):
-            self.bar.set_postfix_str(f"{self._speed():.2f} MP/s", refresh=False)
-            self.bar.update()
+        with self._lock:
+            self._under_way.pop("<stdin>" if outcome.input == STREAM else outcome.input, None)
+            self._show()
 
     def exit_status(self) -> int:
         """0: all done; 1: some failed; the error's own where nothing was done and all failed in the same way."""
@@ -95,7 +116,23 @@ class Reporter:
             self._sum_up()
 
     def _speed(self) -> float:
-        return self.pixels / 1e6 / max(time.monotonic() - self.began, 1e-9)
+        pixels = self.pixels + sum(share * pixels for share, pixels in self._under_way.values())
+        return pixels / 1e6 / max(time.monotonic() - self.began, 1e-9)
+
+    def _counted(self, settled: int) -> str:
+        return f"{settled}/{len(self.plan.jobs)} images"
+
+    def _show(self) -> None:
+        """Brings the bar to what is done; pictures that the network is working on count by what is done of them."""
+        if self.bar is None:
+            return
+        settled = self.count["done"] + self.count["failed"] - self._failed_before
+        done = settled + sum(share for share, _ in self._under_way.values())
+        self.bar.set_description_str(self._counted(settled), refresh=False)
+        if done > self.bar.n:
+            self.bar.set_postfix_str(f"{self._speed():.2f} MP/s", refresh=False)
+            set_facts(self.bar, megapixels_per_second=round(self._speed(), 3))
+        self.bar.update(done - self.bar.n)
 
     def _sum_up(self) -> None:
         """Notes, and a table: how many inputs were done, skipped, failed, and what was no input; each with why."""

@@ -23,6 +23,7 @@ from enhance.cli.options import (
     add_machine_arguments,
     add_main_knobs,
     add_model_argument,
+    add_progress_argument,
     add_sampling_arguments,
     check_decoder,
     chosen_decoders,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from enhance.batch.plan import Job, Plan
     from enhance.cli.report import Reporter
     from enhance.enhancer import Enhancer
-    from enhance.images import EnhancedImage
+    from enhance.images import DecodedImage, EnhancedImage
     from enhance.output.encoders import OutputFormat
 
 
@@ -87,6 +88,7 @@ def _add_knobs(group: Any) -> None:
 def _add_telling(group: Any) -> None:
     group.add_argument("--quiet", action="store_true", help="say nothing but errors")
     group.add_argument("--json", action="store_true", help="one JSON line per input on stdout")
+    add_progress_argument(group)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -112,6 +114,7 @@ def main(options: argparse.Namespace) -> int:
         for outcome in plan.settled:
             reporter.tell(outcome)
         if plan.jobs:
+            reporter.begin()  # what follows loads for a second or two
             place.prepare()
             _work(plan, options, knobs, place, reporter)
     return reporter.exit_status()
@@ -125,7 +128,11 @@ def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, 
     enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
     _check_models(plan, enhancer)
     reporter.start()
-    enhance = partial(enhancer.run, knobs=knobs, depth=place.depth)
+
+    def enhance(decoded: DecodedImage) -> EnhancedImage:
+        progress = reporter.follow(decoded.source, decoded.height * decoded.width)
+        return enhancer.run(decoded, knobs, depth=place.depth, progress=progress)
+
     decode = partial(decode_input, limits=chosen_limits(options), decoders=chosen_decoders(options))
     small = _small_pictures(enhancer, knobs)
     batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, small=small, abandon=abandon_decoding)

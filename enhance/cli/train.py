@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from enhance.cli.options import add_progress_argument
 from enhance.codecs.registry import level_name
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import UsageError
@@ -34,9 +35,12 @@ logger = logging.getLogger(__name__)
 _UNKNOWN = RateTable((0.0,), (1.0,))
 
 
-SYMBOLS = """The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP);
-r = (x - x~) / s(q) is the residual that the network learns to predict, s(q) its RMS at the rate q; tau(q) is the limit
-of its values, a percentile of real residuals; t is the noise level, 1 (all noise) to 0; EMA is the exponential moving average of the weights."""
+SYMBOLS = """
+The symbols: x is the original, x~ what the decoder gives, q the rate (JPEG quality, QP); r = (x - x~) / s(q) is the
+residual that the network learns to predict, s(q) its RMS at the rate q; tau(q) is the limit of its values, a
+percentile of real residuals; t is the noise level, 1 (all noise) to 0; EMA is the exponential moving average of the
+weights.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,6 +125,7 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_watching(group: argparse._ArgumentGroup) -> None:
+    add_progress_argument(group)
     group.add_argument("--val", type=Path, metavar="FOLDER", help="lossless photos for the validation curve")
     group.add_argument(
         "--val-graphics",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -11,8 +10,6 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from enhance.codecs.registry import decode
 from enhance.enhancer import Enhancer
@@ -38,6 +35,7 @@ from enhance.evaluation.reporting import plots, tables
 from enhance.evaluation.reporting.summary import Summary, summarize
 from enhance.knobs import Knobs
 from enhance.system.atomic_file import atomic_file
+from enhance.system.progress import progress_bar
 
 _LOG = logging.getLogger(__name__)
 
@@ -127,7 +125,7 @@ def _measure(
 ) -> Iterator[Measurement | Failure]:
     work = [(protocol, _candidates(plan, protocol.codec)) for protocol in plan.protocols]
     total = sum(len(plan.originals) * len(protocol.levels) * (1 + len(ones)) for protocol, ones in work)
-    with tqdm(total=total, unit="picture", disable=plan.is_quiet, file=sys.stderr) as bar:
+    with progress_bar("measuring", total, unit="picture", shown=not plan.is_quiet) as bar:
         for protocol, candidates in work:
             asked = {
                 Key(protocol.codec, level, path.name, one)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -23,10 +25,12 @@ class BandedDenoiser:
 
     Args:
         denoiser: the network; where it lies on a device, its windows must lie there, too.
+        tick: called after every band with the share of its window's work that it was.
     """
 
-    def __init__(self, denoiser: Denoiser) -> None:
+    def __init__(self, denoiser: Denoiser, tick: Callable[[float], object] = lambda share: None) -> None:
         self._denoiser = denoiser
+        self._tick = tick
 
     @property
     def stride(self) -> int:
@@ -62,5 +66,7 @@ class BandedDenoiser:
             prediction: Tensor = self._denoiser(r_t, base, t, conditioning, position)
             return prediction
         signal, noise = scales(t, r_t.dtype)
-        prediction = predict_in_bands(self._denoiser.network, r_t, base, t, conditioning, position, signal=signal)
+        prediction = predict_in_bands(
+            self._denoiser.network, r_t, base, t, conditioning, position, signal=signal, tick=self._tick
+        )
         return prediction.to(r_t.dtype).mul_(noise).addcmul_(signal, r_t)

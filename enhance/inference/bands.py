@@ -17,7 +17,7 @@ the whole network needs `receptive_radius` pixels on every side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from math import ceil
 from typing import NamedTuple
@@ -82,6 +82,7 @@ def predict_in_bands(
     *,
     signal: float | Tensor = 1.0,
     band: int = BAND,
+    tick: Callable[[float], object] = lambda share: None,
 ) -> Tensor:
     """What `network(signal * r_t, base, t, conditioning, position)` gives, equal but for rounding; for inference only.
 
@@ -90,11 +91,13 @@ def predict_in_bands(
         r_t: likewise; it may be an expanded tensor.
         signal: factor on it, √ᾱ_t; the product is never made whole.
         band: pixels of the picture in a band of the finest level.
+        tick: called after every band with the share of the whole work that it was; their sum is 1.
 
     Returns:
         [B, 3, H, W] in the dtype that the network computes in.
     """
     embedding, depth = network.embed(t, conditioning, position), len(network.encoder)
+    shares = _shares_of_work(network)
     rows = _rows_of_a_band(base.shape[3], band)  # as many of the next level are twice the picture's
 
     def enter(window: slice) -> Tensor:
@@ -107,14 +110,33 @@ def predict_in_bands(
         align = network.period if level == 0 else 2  # the phases repeat, so windows of the finest begin with one
         plan = bands(height, rows, _halo(network.config.encoder_blocks[level], level), align)
         read = enter if level == 0 else partial(_rows, x)
-        skip, x = _descend(network, level, plan, height, read, embedding)
+        skip, x = _descend(network, level, _told(plan, tick, shares[level] / height), height, read, embedding)
         skips.append(skip)
     x = network.middle(x, embedding)
+    tick(shares[-1])
     for level in reversed(range(depth)):
         height = base.shape[2] >> (level + 1)
         plan = bands(height, rows, _halo(network.config.decoder_blocks[level], level), 2)
-        x = _ascend(network, level, plan, height, x, skips.pop(), embedding)
+        told = _told(plan, tick, shares[depth + level] / height)
+        x = _ascend(network, level, told, height, x, skips.pop(), embedding)
     return x
+
+
+def _shares_of_work(network: UNet) -> list[float]:
+    """Of the encoder's levels, the decoder's levels, and the middle: multiplications of their convolutions, of 1."""
+    config, depth = network.config, len(network.encoder)
+    costs = [(width / 2**level) ** 2 for level, width in enumerate(config.widths)]
+    work = [blocks * cost for blocks, cost in zip(config.encoder_blocks[:depth], costs)]
+    work += [blocks * cost for blocks, cost in zip(config.decoder_blocks[:depth], costs)]
+    work.append(config.middle_blocks * costs[depth])
+    return [part / sum(work) for part in work] if sum(work) else [1 / len(work)] * len(work)
+
+
+def _told(plan: Iterable[Band], tick: Callable[[float], object], share_of_row: float) -> Iterator[Band]:
+    """The same bands; when the next one is asked for, the last one is done."""
+    for band in plan:
+        yield band
+        tick(share_of_row * (band.core.stop - band.core.start))
 
 
 def _halo(blocks: int, level: int) -> int:

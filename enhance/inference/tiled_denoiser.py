@@ -66,6 +66,8 @@ class TiledDenoiser:
         ensemble: how many mirror images are predicted and averaged, 1, 2 or 4, the picture itself the first of them
             (geometric self-ensemble, Lim et al. 2017, "Enhanced deep residual networks for single image
             super-resolution", without the transposed ones: JPEG's tables tell rows from columns).
+        tick: called with the share of a call's work that was done since it was last called; the sum is 1 for a call,
+            but where tiles had to be computed again.
 
     Attributes:
         plan: the tiles; smaller ones after the device ran out of memory, which does not change the result.
@@ -85,9 +87,11 @@ class TiledDenoiser:
         state_device: torch.device | None = None,
         budget: int = 2**30,
         ensemble: int = 1,
+        tick: Callable[[float], object] = lambda share: None,
     ) -> None:
+        self._tick, self._window_share, self._left_of_window = tick, 0.0, 0.0
         if isinstance(network, Denoiser):
-            network = BandedDenoiser(network)
+            network = BandedDenoiser(network, self._tell)
         self._network, self._pixels = network, pixels
         self._device, self._dtype = device, dtype
         self._mirrors = _MIRRORS[:ensemble]
@@ -165,6 +169,7 @@ class TiledDenoiser:
 
     def _core(self, tile: Tile, r_t: State, t: float, position: float) -> Tensor:
         rows, columns = tile.window.slices
+        self._window_share = tile.core.area / (self.shape[1] * self.shape[2] * len(self._mirrors))
         base = self._base(tile.window)
         if r_t is None:
             state = base.new_zeros(()).expand(base.shape)
@@ -188,13 +193,20 @@ class TiledDenoiser:
             # Disabled explicitly, so that a caller's own autocast does not decide for us.
             with torch.autocast(self._device.type, dtype=dtype if low else None, enabled=low):
                 turned = _turn(state, mirror), _turn(base, mirror)
+                self._left_of_window = 1.0
                 prediction = self._network(*turned, time, self._conditioning[mirror], looks)
+                self._tell(self._left_of_window)
             return _turn(prediction.float(), mirror)
 
         total = seen_in(self._mirrors[0])
         for mirror in self._mirrors[1:]:
             total = total + seen_in(mirror)
         return total if len(self._mirrors) == 1 else total / len(self._mirrors)
+
+    def _tell(self, share: float) -> None:
+        """A share of one evaluation of the window under way is done."""
+        self._left_of_window -= share
+        self._tick(share * self._window_share)
 
     def _base(self, window: Box) -> Tensor:
         """A window of the decoded picture, [1, 3, h, w] in [-1, 1]."""

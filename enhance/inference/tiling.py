@@ -48,6 +48,10 @@ class Box(NamedTuple):
         return self.right - self.left
 
     @property
+    def area(self) -> int:
+        return self.height * self.width
+
+    @property
     def slices(self) -> tuple[slice, slice]:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 

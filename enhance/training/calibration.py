@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from enhance.codecs.jpeg.rate import JpegRate
 from enhance.diffusion.thresholds import RateTable
+from enhance.system.progress import progress_bar
 from enhance.training.degradation import Uint8, encode_jpeg
 
 QUALITIES = (1, 3, 5, 7, 10, 15, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 93, 95, 97, 99, 100)
@@ -30,7 +30,7 @@ def calibrate_jpeg(crops: Sequence[Uint8], *, progress: bool = True) -> tuple[Ra
         rate = JpegRate.from_quality(quality)
         return np.concatenate([(crop.astype(np.float32) - encode_jpeg(crop, rate)).reshape(-1) for crop in crops])
 
-    levels = tqdm(QUALITIES, desc="calibrating", unit="rate", disable=not progress)
+    levels = progress_bar("calibrating", iterable=QUALITIES, unit="rate", shown=progress)
     return calibrate((quality, residuals(quality) / 127.5) for quality in levels)
 
 

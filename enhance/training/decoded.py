@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-from tqdm import tqdm
 
 from enhance.errors import DecodeError, UsageError
 from enhance.system.atomic_file import atomic_file
+from enhance.system.progress import progress_bar
 from enhance.training.crops import load_image, tell_unreadable
 from enhance.training.degradation import Uint8
 
@@ -79,7 +79,7 @@ def decode_once(
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(max_workers=max(workers, 1)) as pool:
         decoded = pool.map(partial(_decode, folder), paths, chunksize=4)
-        found = list(tqdm(decoded, total=len(paths), desc="decoding", unit="image", disable=not progress))
+        found = list(progress_bar("decoding", len(paths), iterable=decoded, unit="image", shown=progress))
     tell_unreadable([reason for reason in found if isinstance(reason, str)], len(paths))
     files = [file for file in found if isinstance(file, Path)]
     pictures = DecodedPictures(files)

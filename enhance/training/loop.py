@@ -24,6 +24,7 @@ from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.unet import Denoiser
 from enhance.system.atomic_file import atomic_file
+from enhance.system.progress import progress_bar, set_facts
 from enhance.training.arithmetic import DTYPES, autocast, fastest_dtype
 from enhance.training.crops import Batch
 from enhance.training.curve import append_row
@@ -261,7 +262,7 @@ class Trainer:
         before, smooth = self.progress.seconds, math.nan
         losses: list[Tensor] = []
         every = 1 if self.device.type == "cpu" else _READ_EVERY
-        with deferred_interrupt() as interrupted, _bar(self.ranks.is_first) as bar:
+        with deferred_interrupt() as interrupted, self._bar() as bar:
             while self.fraction_done() < 1:
                 losses.append(self.train_step(*islice(batches, self.config.accumulate)))
                 if len(losses) < every:
@@ -270,7 +271,8 @@ class Trainer:
                 now = time.monotonic()
                 self.progress.seconds, stop = self.ranks.agree(before + now - started, interrupted.is_set())
                 bar.set_postfix_str(self._state(smooth), refresh=False)
-                bar.update(round(1000 * self.fraction_done()) - bar.n)
+                set_facts(bar, step=self.progress.step, loss=None if math.isnan(smooth) else round(smooth, 5))
+                bar.update(1000 * self.fraction_done() - bar.n)
                 if stop or now - saved >= 60 * self.config.save_minutes:
                     self.save(folder)
                     saved = now
@@ -282,6 +284,12 @@ class Trainer:
         self.save(folder)  # before the validation, whose failure must not cost the run
         if validation:
             self._validate(validation, folder, self._read(losses, smooth))
+
+    def _bar(self) -> tqdm[Any]:
+        """Thousandths of the run; those of its earlier parts do not count for the time that is left."""
+        layout = "{desc} {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}{postfix}]"
+        before = 1000 * self.fraction_done()
+        return progress_bar("training", 1000, shown=self.ranks.is_first, bar_format=layout, initial=before)
 
     def _read(self, losses: list[Tensor], smooth: float) -> float:
         """The running mean of the loss with some more steps in it, which are taken off the list."""
@@ -379,10 +387,6 @@ class Trainer:
         seed = self.config.seed + self.progress.step + FAR * self.ranks.rank
         self.generator.manual_seed(seed)
         self.views.manual_seed(seed)
-
-
-def _bar(shown: bool) -> tqdm[Any]:
-    return tqdm(total=1000, desc="training", bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}", disable=not shown)
 
 
 def _continued(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from enhance.codecs.jpeg import planes
 from enhance.codecs.jpeg.consistency import JpegConsistency
@@ -33,6 +32,7 @@ from enhance.images import BELIEVED, DecodedImage, Trust
 from enhance.models.checkpoint import Checkpoint
 from enhance.models.trust_tables import KINDS, FactorTable, TrustTables
 from enhance.runtime import select_dtype
+from enhance.system.progress import progress_bar
 
 Uint8 = npt.NDArray[np.uint8]
 
@@ -110,7 +110,7 @@ def calibrate_trust(
         the tables, to be stored with the model.
     """
     limits, rows = [], []
-    for quality in tqdm(QUALITIES, desc="trust", unit="quality", disable=not progress):
+    for quality in progress_bar("trust", iterable=QUALITIES, unit="quality", shown=progress):
         coded = {
             (kind, sampling): list(_predicted(model, [*photos, *graphics], kind, sampling, quality))
             for kind in KINDS

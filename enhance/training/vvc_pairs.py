@@ -22,7 +22,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
-from tqdm import tqdm
 
 from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.codecs.vvc.rate import VvcRate
@@ -30,6 +29,7 @@ from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.depth import code_values, to_dtype
 from enhance.system.atomic_file import atomic_file
+from enhance.system.progress import progress_bar
 from enhance.training.calibration import calibrate
 from enhance.training.crops import centre, load_image, to_tensor
 from enhance.training.degradation import Uint8
@@ -224,7 +224,7 @@ def _in_parallel(
     with ThreadPoolExecutor(max(workers, 1)) as pool:  # the work is done by the codec's processes
         futures = [pool.submit(make, path) for path in paths]
         try:
-            return [pair for future in tqdm(futures, desc=what, unit="file") for pair in future.result()]
+            return [pair for future in progress_bar(what, iterable=futures, unit="file") for pair in future.result()]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -278,7 +278,7 @@ def calibrate_pairs(pairs: Sequence[CodedSquare], *, progress: bool = True) -> t
     known = [level for level in LEVELS if near[level]]
     if not known:
         raise UsageError("no pairs to calibrate with", hint=f"QPs from {LEVELS[0]:g} to {LEVELS[-1]:g}")
-    levels = tqdm(known, desc="calibrating", unit="rate", disable=not progress)
+    levels = progress_bar("calibrating", iterable=known, unit="rate", shown=progress)
     return calibrate((level, _residuals(near[level])) for level in levels)
 
 
