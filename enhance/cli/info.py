@@ -73,7 +73,11 @@ def describe_file(
     """
     from enhance.batch.pipeline import inspect_input
 
-    inspected = inspect_input(name, limits, decoders)
+    return describe_picture(inspect_input(name, limits, decoders))
+
+
+def describe_picture(inspected: InspectedImage) -> dict[str, Any]:
+    """The facts about a file that was inspected or decoded, as plain JSON values."""
     return {
         "file": inspected.source,
         "codec": inspected.rate.codec,

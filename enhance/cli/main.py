@@ -30,6 +30,7 @@ INTERRUPTED = 130
 # Each module offers add_arguments(parser) and main(arguments) -> exit status, and is imported only when it is called.
 _COMMANDS = {
     "run": ("enhance.cli.run", "enhance files and folders"),
+    "compare": ("enhance.cli.compare", "make a page that shows pictures before and after"),
     "filter": ("enhance.cli.filter", "enhance decoded video in a pipe"),
     "eval": ("enhance.cli.eval", "measure the gain on a folder of lossless originals"),
     "train": ("enhance.cli.train", "train, fine-tune or calibrate a model on own images"),

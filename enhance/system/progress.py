@@ -50,9 +50,10 @@ def progress_bar(what: str, total: float | None = None, *, shown: bool = True, *
     return tqdm(total=total, disable=not shown, file=sys.stderr, **options)
 
 
-class JsonLines(tqdm):
+class JsonLines(tqdm):  # type: ignore[misc]
     """A bar that is a line of JSON each time; what `set_facts` gave is in it."""
 
+    disable: bool
     facts: dict[str, Any] = {}  # noqa: RUF012  (replaced, never changed)
 
     def set_description_str(self, desc: str | None = None, refresh: bool = True) -> None:

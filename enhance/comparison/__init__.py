@@ -1,0 +1,1 @@
+"""A page that shows pictures before and after, in one file that needs no network."""
