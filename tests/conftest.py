@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import tifffile
 import torch
 from hypothesis import settings
 from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
 from skimage import data
 
 from enhance.diffusion.thresholds import RateTable
@@ -41,6 +43,22 @@ for _number, _usual in (
 
 JpegFactory = Callable[..., bytes]
 ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The real browser; tests that need it are skipped where there is none (`ENHANCE_CHROMIUM` names one)."""
+    names = (os.environ.get("ENHANCE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if name and (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
+    # A browser of a test says nothing to anybody, and needs neither a display nor a sandbox of its own.
+    quiet = ["gpu", "quic", "background-networking", "component-update", "sync", "extensions", "default-apps"]
+    options = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=options)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

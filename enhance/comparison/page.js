@@ -8,7 +8,7 @@ const ZOOMS = [0, 1, 2, 4, 8];
 
 const file = () => files[state.file];
 const view = () => file().views[state.view];
-const isEnhanced = (name) => "summary" in file().layers[name];
+const isEnhanced = (name) => "steps" in file().layers[name];
 const first = () => Object.keys(file().layers)[0];
 const paneWidth = () => stage.clientWidth / (state.mode === "beside" ? 2 : 1);
 const fitting = () => Math.min(paneWidth() / view().width, stage.clientHeight / view().height);
@@ -223,7 +223,8 @@ for (const button of document.querySelectorAll("[data-zoom]:is(button)"))
   button.addEventListener("click", () => zoomTo(Number(button.dataset.zoom)));
 addEventListener("resize", show);
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || ["INPUT", "SELECT"].includes(event.target.tagName)) return;
+  const { tagName, type } = event.target, isArrow = event.key.startsWith("Arrow");
+  if (event.ctrlKey || event.altKey || event.metaKey || tagName === "SELECT" || (type === "range" && isArrow)) return;
   const arrows = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
   const count = file().views.length, key = event.key.toLowerCase();
   if (arrows && (event.shiftKey || arrows[1])) move(80 * arrows[0], 80 * arrows[1]);

@@ -192,6 +192,12 @@ def _data_url(kind: str, content: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
+_TOLD = (
+    "rate", "rate_overridden", "steps", "perception", "strength", "factor", "withheld", "consistent", "ensemble",
+    "seed", "model", "dtype", "seconds", "notes",
+)  # fmt: skip
+
+
 def layer_facts(layer: Layer) -> dict[str, Any]:
-    """What was done for a layer, as plain JSON values."""
-    return {} if layer.record is None else {**vars(layer.record), "summary": layer.record.summary()}
+    """What was done for a layer, as far as a page tells it."""
+    return {} if layer.record is None else {name: getattr(layer.record, name) for name in _TOLD}
