@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from enhance.display import as_png, describe_pixels, on_one_line
+from enhance.system.display import as_png, describe_pixels, on_one_line
 
 Pixels = npt.NDArray[Any]
 

@@ -1,1 +1,1 @@
-"""What the machine and its system are asked for: whole files, locks, memory, fast arithmetic, and limits on inputs."""
+"""What the machine is asked for (whole files, locks, memory, fast arithmetic, limits), and how things are shown."""

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from enhance.codecs.registry import decode
-from enhance.display import as_png, describe_pixels
 from enhance.enhancer import Enhancer
 from enhance.models.checkpoint import Checkpoint
+from enhance.system.display import as_png, describe_pixels
 
 
 @pytest.fixture
