@@ -1,0 +1,149 @@
+"""The part of a picture that is looked at: its luma, and the blocks in it that can tell something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from enhance.codecs.jpeg.planes import DCT
+from enhance.images import Pixels
+
+Values = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Corners = npt.NDArray[np.int64]
+"""[N, 2]: row and column of the first sample of each block."""
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_MOST_SAMPLES = 1 << 20
+_STRIP = 64
+_KEY = np.random.default_rng(0).standard_normal(63).astype(np.float32)
+
+# Row-major numbers of the 64 frequencies, low ones first.
+FREQUENCIES = np.array(sorted(range(64), key=lambda number: (number // 8 + number % 8, number)))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Luma of a picture or of strips of it.
+
+    Attributes:
+        luma: float32 [h, w], code values minus 128, in whole numbers where the pixels are.
+        clipped: [h, w], True where a channel is black or white, and where strips meet: there a decoder's rounding is
+            not all that stands between the pixels and the coefficients.
+        tolerated: how many of its samples may be clipped in a block that is looked at.
+    """
+
+    luma: Values
+    clipped: Mask
+    tolerated: int = 0
+
+    @cached_property
+    def _usable(self) -> Mask:
+        """[h - 7, w - 7]: True where no more samples than tolerated of the 8x8 block that begins there are clipped."""
+        counts = np.zeros((self.luma.shape[0] + 1, self.luma.shape[1] + 1), np.int32)
+        np.cumsum(np.cumsum(self.clipped, axis=0, dtype=np.int32), axis=1, out=counts[1:, 1:])
+        return (counts[8:, 8:] - counts[:-8, 8:] - counts[8:, :-8] + counts[:-8, :-8]) <= self.tolerated
+
+    def corners(self, offset: tuple[int, int]) -> Corners:
+        """The usable blocks of the grid that begins at these rows and columns."""
+        top, left = offset
+        if min(self.luma.shape) < 16:
+            return np.empty((0, 2), np.int64)
+        return np.argwhere(self._usable[top::8, left::8]) * 8 + (top, left)
+
+    def blocks(self, corners: Corners) -> Values:
+        """[N, 64]: the samples of blocks."""
+        windows = np.lib.stride_tricks.sliding_window_view(self.luma, (8, 8))
+        return windows[corners[:, 0], corners[:, 1]].reshape(-1, 64)
+
+    def cropped(self, offset: tuple[int, int]) -> Sample:
+        """What is below and to the right of an offset."""
+        top, left = offset
+        return Sample(self.luma[top:, left:], self.clipped[top:, left:], self.tolerated)
+
+
+def take_sample(pixels: Pixels) -> Sample:
+    """The luma of a picture; of a large one strips of `_STRIP` rows, a megapixel altogether.
+
+    Args:
+        pixels: [H, W, 3] RGB or [H, W], uint8, uint16 or float32 in [0, 1].
+    """
+    height, width = pixels.shape[:2]
+    if height * width <= _MOST_SAMPLES:
+        return _sample(pixels)
+    count = max(1, _MOST_SAMPLES // (_STRIP * width))
+    tops = np.unique(np.linspace(0, height - _STRIP, count).astype(int) // 8 * 8)
+    strips = [_sample(pixels[top : top + _STRIP]) for top in tops]
+    for strip in strips:
+        strip.clipped[-1] = True
+    return Sample(np.concatenate([s.luma for s in strips]), np.concatenate([s.clipped for s in strips]))
+
+
+@dataclass(frozen=True)
+class Views:
+    """Parts of a picture that show its full height, its full width, and where it begins.
+
+    Attributes:
+        size: height and width of the picture.
+        tall, wide: luma [H, w] and [h, W], from the picture's corner on.
+        corner: the part where both begin; all of a small picture.
+        far: the opposite part, and the row and column where it begins; None in a small picture.
+    """
+
+    size: tuple[int, int]
+    tall: Values
+    wide: Values
+    corner: Sample
+    far: tuple[Sample, tuple[int, int]] | None = None
+
+
+def take_views(pixels: Pixels) -> Views:
+    """The views of a picture, a megapixel each. Arguments as in `take_sample`."""
+    height, width = pixels.shape[:2]
+    if height * width <= _MOST_SAMPLES:
+        whole = _sample(pixels)
+        return Views((height, width), whole.luma, whole.luma, whole)
+    side = int(_MOST_SAMPLES**0.5)
+    tall, wide = _sample(pixels[:, : _MOST_SAMPLES // height]), _sample(pixels[: _MOST_SAMPLES // width])
+    begin = max(0, height - side), max(0, width - side)
+    far = _sample(pixels[begin[0] :, begin[1] :]), begin
+    return Views((height, width), tall.luma, wide.luma, _sample(pixels[:side, :side]), far)
+
+
+def _sample(pixels: Pixels) -> Sample:
+    white = 255 if pixels.dtype == np.uint8 else np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
+    channels = [pixels] if pixels.ndim == 2 else [pixels[..., channel] for channel in range(3)]
+    clipped = np.zeros(pixels.shape[:2], bool)
+    for channel in channels:
+        clipped |= (channel <= 0) | (channel >= white)
+    weights = [np.float32(255 / white)] if pixels.ndim == 2 else _LUMA * np.float32(255 / white)
+    luma = sum((channel * weight for channel, weight in zip(channels, weights, strict=True)), np.float32(-128))
+    # The decoder's luma were whole numbers, and three rounded channels tell them nearly always.
+    return Sample(luma if pixels.ndim == 2 else np.rint(luma), clipped)
+
+
+def pick(sample: Sample, offset: tuple[int, int], most: int) -> tuple[Corners, Values]:
+    """Up to `most` usable blocks of a grid, no two alike and none flat: corners [N, 2] and samples [N, 64]."""
+    corners = sample.corners(offset)
+    if len(corners) > most:
+        corners = corners[np.arange(most) * len(corners) // most]
+    blocks = sample.blocks(corners)
+    kept = distinct(blocks - blocks[:, :1])
+    return corners[kept], blocks[kept]
+
+
+def distinct(rows: Values) -> npt.NDArray[np.int64]:
+    """Which of rows [N, 64] to keep: one of those that are alike, none that begin with the only value they have.
+
+    Copies, as drawings and screens are full of, are no further evidence.
+    """
+    _, first = np.unique(np.round(rows[:, 1:] @ _KEY, 2), return_index=True)
+    return first[rows[first, 1:].any(axis=1)]
+
+
+def coefficients(blocks: Values, frequencies: npt.NDArray[np.int64]) -> Values:
+    """[N, F]: orthonormal DCT coefficients of blocks at some frequencies."""
+    return np.asarray(blocks @ DCT[:, frequencies])
