@@ -1,0 +1,1 @@
+"""Measurements of the blind estimate, for `scripts/measure_blind.py`."""
