@@ -17,6 +17,7 @@ from PIL import Image
 
 from enhance import runtime
 from enhance.codecs.registry import find_codec
+from enhance.codecs.unknown_rate import UnknownRate
 from enhance.diffusion.noise import NoiseField
 from enhance.errors import DecodeError, UsageError, WeightsError
 from enhance.frames.depth import Values, to_dtype
@@ -26,12 +27,14 @@ from enhance.images import (
     EnhancedImage,
     EnhancementRecord,
     EnhancementResult,
+    Pixels,
     Rate,
     Trust,
 )
-from enhance.inference.choices import choose_rate, choose_trust
+from enhance.inference.alignment import Aligned, align
+from enhance.inference.choices import Guidance, choose_guidance, choose_trust, probable_codec
 from enhance.inference.progress import Evaluations, Progress, untold
-from enhance.inference.reconstruction import Reconstruction, reconstruct
+from enhance.inference.reconstruction import Change, Reconstruction, reconstruct
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
 from enhance.inference.tiled_denoiser import TiledDenoiser
 from enhance.knobs import Knobs, KnobValues, Sampling, check_names
@@ -164,14 +167,19 @@ class Enhancer:
         dtype = decoded.pixels.dtype if depth is None else np.dtype(_DTYPES[depth])
         knobs = knobs or Knobs()
         began = time.perf_counter()
-        rate, overridden, notes = choose_rate(decoded, knobs.told_rates)
+        guidance = choose_guidance(decoded, knobs)
+        rate, notes = guidance.rate, guidance.notes
+        if isinstance(rate, UnknownRate):
+            progress(1.0)
+            return self._untouched(decoded, guidance, knobs, dtype, began)
         model = self.checkpoint(rate.codec)
         sampling = knobs.resolve(model.sampling)
         scale, threshold = model.residual_scale(rate.level), knobs.threshold * model.threshold(rate.level)
         consistency = decoded.consistency if knobs.consistent else None
-        if consistency is not None and overridden:
+        if consistency is not None and (guidance.overridden or guidance.coding is not None):
             consistency = None
-            notes += ("not projected onto the file's own intervals: the quality was overridden",)
+            reason = "the quality was overridden" if guidance.overridden else "they are those of the later coding"
+            notes += (f"not projected onto the file's own intervals: {reason}",)
         trust = choose_trust(decoded, rate, model.trust, sampling, knobs)
         denoise = None
         if trust.is_blind:
@@ -179,18 +187,21 @@ class Enhancer:
             if knobs.strength > 0:
                 notes += ("left as it is: at this rate the model has nothing to mend",)
         else:
+            aligned = align(decoded, guidance.coding)
             with torch.inference_mode():
-                denoise = self._denoise(decoded, rate, model, sampling, knobs, progress)
+                denoise = self._denoise(aligned.pixels, rate, model, sampling, knobs, progress)
                 residual = sample_residual(denoise, sampling, noise or NoiseField(int(knobs.seed)), threshold)
                 notes += denoise.notes
-                reconstruction, consistency, more = _apply(decoded, residual, scale, consistency, trust, dtype)
+                change = _change(decoded, aligned, residual, scale)
+                reconstruction, consistency, more = _apply(decoded, change, consistency, trust, dtype)
                 notes += more
         progress(1.0)
         weights = reconstruction.weights
         record = EnhancementRecord(
             codec=rate.codec,
             rate=rate.describe(),
-            rate_overridden=overridden,
+            rate_overridden=guidance.overridden,
+            coding=None if guidance.coding is None else guidance.coding.describe(),
             steps=sampling.evaluations if denoise else 0,
             sampler=sampling.name,
             perception=float(sampling.perception),
@@ -211,13 +222,28 @@ class Enhancer:
         )
         return EnhancedImage(reconstruction.pixels, record, decoded.metadata, decoded.source, weights)
 
+    def _untouched(
+        self, decoded: DecodedImage, guidance: Guidance, knobs: Knobs, dtype: np.dtype[Any], began: float
+    ) -> EnhancedImage:
+        """A picture of which nothing is known, and nothing was found: as it is."""
+        record = EnhancementRecord(
+            codec=guidance.rate.codec, rate=guidance.rate.describe(), rate_overridden=False, steps=0,
+            sampler="one-step", perception=0.0, strength=float(knobs.strength), seed=int(knobs.seed), threshold=0.0,
+            residual_scale=0.0, consistent=False, ensemble=int(knobs.ensemble), model="", device=str(self.device),
+            dtype=str(self.dtype).removeprefix("torch."), tile=0, seconds=time.perf_counter() - began,
+            notes=decoded.notes + guidance.notes, factor=(0.0, 0.0),
+        )  # fmt: skip
+        pixels = np.array(to_dtype(decoded.pixels, dtype))
+        return EnhancedImage(pixels, record, decoded.metadata, decoded.source)
+
     def is_small(self, decoded: DecodedImage, knobs: Knobs) -> bool:
         """Whether a picture is a few seconds' work for one thread, and best left to it while others do their own.
 
         Raises:
             WeightsError: there is no usable model for the codec.
         """
-        evaluations = knobs.resolve(self.checkpoint(decoded.rate.codec).sampling).evaluations * knobs.ensemble
+        codec = probable_codec(decoded.rate, knobs)
+        evaluations = knobs.resolve(self.checkpoint(codec).sampling).evaluations * knobs.ensemble
         return decoded.height * decoded.width * evaluations <= _SMALL
 
     def small_at_a_time(self) -> int:
@@ -228,24 +254,25 @@ class Enhancer:
 
     def _denoise(
         self,
-        decoded: DecodedImage,
+        pixels: Pixels,
         rate: Rate,
         model: Checkpoint,
         sampling: Sampling,
         knobs: Knobs,
         progress: Progress,
     ) -> TiledDenoiser:
-        free, state = memory.free_memory(self.device), state_bytes(decoded.height, decoded.width, sampling)
+        height, width = pixels.shape[:2]
+        free, state = memory.free_memory(self.device), state_bytes(height, width, sampling)
         on_cpu = self.device.type == "cpu"
         budget = min(int(0.6 * free), _CEILING) - state if on_cpu else int(0.6 * free)
         return TiledDenoiser(
             model.denoiser,
-            decoded.pixels,
+            pixels,
             rate.conditioning(),
             device=self.device,
             dtype=self.dtype,
             tile=knobs.tile,
-            state_dtype=state_dtype(decoded.height, decoded.width),
+            state_dtype=state_dtype(height, width),
             state_device=self.device if on_cpu or state < 0.2 * free else torch.device("cpu"),
             budget=max(budget, _SMALLEST_BUDGET),
             ensemble=knobs.ensemble,
@@ -277,7 +304,8 @@ class Enhancer:
             source: the path or the bytes of a file, an open binary file, a PIL image, an array (uint8 or uint16;
                 [H, W], [H, W, 1], [H, W, 3] RGB or [H, W, 4] with alpha), or a float tensor (NCHW or CHW, RGB in
                 [0, 1], each image enhanced as if alone). Only files and PIL images that `Image.open` made from a JPEG
-                know how they were compressed; for the others `quality` (they were a JPEG) or `qp` (VVC) must be given.
+                know how they were compressed; for the others, PNG, WebP, BMP and TIFF files among them, `quality` (they
+                were a JPEG; "auto": it is found out whether they were) or `qp` (VVC) must be given.
             output: also write the result there (one image only).
             format: "png", "jpeg", "webp" or "tiff": of `output` (by default what its extension says), and of the bytes
                 that bytes give (by default PNG).
@@ -296,7 +324,8 @@ class Enhancer:
         """
         check_names(knobs, CallOptions.__optional_keys__)
         settings = Knobs(**knobs)
-        opened = open_source(source, told=settings.told_rates, format=format, depth=depth)
+        find_out = settings.quality == "auto"
+        opened = open_source(source, told=settings.told_rates, find_out=find_out, format=format, depth=depth)
         if output is not None:
             _check_output(opened, output, format, depth, overwrite)
         elif depth is not None and not opened.gives_bytes:
@@ -326,25 +355,25 @@ def _check_output(
     check_target(output, source=opened.images[0].source, overwrite=overwrite)
 
 
-def _apply(
-    decoded: DecodedImage,
-    residual: Residual,
-    scale: float,
-    consistency: Consistency | None,
-    trust: Trust,
-    dtype: np.dtype[Any],
-) -> tuple[Reconstruction, Consistency | None, tuple[str, ...]]:
-    """Adds the residual to the decoded picture; gives the result, the projection that was really applied, and notes.
+def _change(decoded: DecodedImage, aligned: Aligned, residual: Residual, scale: float) -> Change:
+    """What the network adds to rows of the picture, in 8-bit code values."""
 
-    Where the file's coefficients cannot be read, the result is not projected, and a note says so.
-    """
-
-    def change(rows: slice) -> Values:
+    def answer(rows: slice, width: int) -> Values:
         # From [-1, 1] to code values: 255 / 2.
-        values = residual.rows(rows, decoded.width).mul_(scale * 127.5)
+        values = residual.rows(rows, width).mul_(scale * 127.5)
         found: Values = (values.mean(dim=2) if decoded.is_gray else values).numpy()
         return found
 
+    return aligned.back(answer)
+
+
+def _apply(
+    decoded: DecodedImage, change: Change, consistency: Consistency | None, trust: Trust, dtype: np.dtype[Any]
+) -> tuple[Reconstruction, Consistency | None, tuple[str, ...]]:
+    """Adds the change to the decoded picture; gives the result, the projection that was really applied, and notes.
+
+    Where the file's coefficients cannot be read, the result is not projected, and a note says so.
+    """
     try:
         return reconstruct(decoded.pixels, change, consistency, trust=trust, dtype=dtype), consistency, ()
     except DecodeError as error:

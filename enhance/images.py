@@ -215,6 +215,7 @@ class EnhancementRecord:
         seconds: wall time of the enhancement, decoding and writing excluded.
         notes: one line each, the decoder's included.
         factor: of the corrections of luma and chroma, 0 to 1: what the model knows at this rate, times the strength.
+        coding: what the pixels told of an earlier coding (see `codecs.coding.Coding`), if that is what counted.
         withheld: share of the picture, 0 to 1, in which the correction was not believed; None: could not be told.
     """
 
@@ -238,6 +239,7 @@ class EnhancementRecord:
     notes: tuple[str, ...] = ()
     factor: tuple[float, float] = (1.0, 1.0)
     withheld: float | None = None
+    coding: dict[str, Any] | None = None
 
     def summary(self) -> str:
         """What was done in a few words: "jpeg quality 10, 1 step, perception 0.5, 0.71 s, 2 notes"."""

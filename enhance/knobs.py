@@ -100,8 +100,9 @@ class Knobs:
     """What a user can choose for one image. None: the default of the mode, or of the file.
 
     Attributes:
-        quality: JPEG quality factor 1-100 that replaces the file's own tables (re-saved files), or that pixels without
-            their file were coded with.
+        quality: JPEG quality factor 1-100 that replaces the file's own tables, or that pixels without their file were
+            coded with. "auto": what the file says, or what its pixels tell of an earlier, stronger coding; for JPEG
+            files this is the default, for pixels without their file it has to be asked for. "file": what the file says.
         qp: VVC quantisation parameter 0-63, likewise; fractions are meaningful.
         mode: preset for steps and perception. If it is left out: "balanced"; "perceptual" if more than one step or a
             perception is asked for; "fidelity" if one step or no perception is.
@@ -125,7 +126,7 @@ class Knobs:
         UsageError: a value is out of range, or two of them contradict each other.
     """
 
-    quality: int | None = None
+    quality: int | Literal["auto", "file"] | None = None
     qp: float | None = None
     mode: Mode | None = None
     steps: int | None = None
@@ -143,7 +144,8 @@ class Knobs:
     threshold: float = 1.0
 
     def __post_init__(self) -> None:
-        _whole("quality", self.quality, 1, 100)
+        if not isinstance(self.quality, str) or self.quality not in ("auto", "file"):
+            _whole("quality", self.quality, 1, 100, also="'auto', 'file'")
         _real("qp", self.qp, 0, 63)
         _choice("mode", self.mode, MODES)
         _whole("steps", self.steps, 1, MAX_STEPS)
@@ -174,8 +176,13 @@ class Knobs:
     @property
     def told_rates(self) -> dict[str, float]:
         """What the user says of how strongly something was compressed: those of `quality` and `qp` that are given."""
-        told = {"quality": self.quality, "qp": self.qp}
+        told = {"quality": None if isinstance(self.quality, str) else self.quality, "qp": self.qp}
         return {name: value for name, value in told.items() if value is not None}
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether there is a rate for pixels that do not tell theirs: somebody says it, or wants it to be found out."""
+        return bool(self.told_rates) or self.quality == "auto"
 
     def resolve(self, model: SamplingDefaults | None = None) -> Sampling:
         """Fills in what the user left open from the model's defaults."""
@@ -199,7 +206,7 @@ class Knobs:
 class KnobValues(TypedDict, total=False):
     """The fields of `Knobs` as keyword arguments, for type checkers."""
 
-    quality: int | None
+    quality: int | Literal["auto", "file"] | None
     qp: float | None
     mode: Mode | None
     steps: int | None

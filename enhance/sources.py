@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from enhance.codecs.codec import Codec, RateKnob
-from enhance.codecs.registry import all_codecs, decode, find_codec
+from enhance.codecs.registry import all_codecs, decode, find_codec, make_decoders
+from enhance.codecs.unknown_rate import UnknownRate
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.frames.depth import to_dtype
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
@@ -61,6 +62,7 @@ def open_source(
     source: Any,
     *,
     told: Mapping[str, float] | None = None,
+    find_out: bool = False,
     format: str | None = None,
     depth: int | None = None,
 ) -> Opened:
@@ -69,6 +71,7 @@ def open_source(
     Args:
         source: see `Enhancer.__call__`.
         told: `Knobs.told_rates`, for sources that do not tell how strongly they were compressed.
+        find_out: such sources are taken where nothing is told, too: their pixels will be asked.
         format: of the bytes that bytes and binary files give; PNG by default.
         depth: bits per sample of those bytes, see `encode_image`.
 
@@ -76,20 +79,23 @@ def open_source(
         UsageError: the source is of no known kind, or does not tell its rate.
         DecodeError, UnsupportedImageError: see `codecs.registry.decode`.
     """
-    by_user = _Told(told or {})
+    by_user = _Told(told or {}, find_out)
     if isinstance(source, Image.Image):
         return _open_pil(source, by_user)
     if isinstance(source, np.ndarray):
         return _open_array(source, by_user)
     if isinstance(source, torch.Tensor):
         return _open_tensor(source, by_user)
+    decoders = make_decoders(pixels=bool(told) or find_out)
     if isinstance(source, (str, os.PathLike)):
-        return Opened((decode(source),), lambda enhanced: to_pil(enhanced[0], upright=True))
+        return Opened((decode(source, decoders=decoders),), lambda enhanced: to_pil(enhanced[0], upright=True))
     if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
         chosen = OutputFormat.from_name(format or "png")
         check_depth(chosen, depth)
         return Opened(
-            (decode(source),), lambda enhanced: encode_image(enhanced[0], chosen, depth=depth), gives_bytes=True
+            (decode(source, decoders=decoders),),
+            lambda enhanced: encode_image(enhanced[0], chosen, depth=depth),
+            gives_bytes=True,
         )
     kinds = "a path, bytes, a binary file, a PIL image, an array or a tensor"
     raise UsageError(f"a {type(source).__name__} cannot be enhanced", hint=f"pass {kinds}")
@@ -115,9 +121,15 @@ def to_pil(image: EnhancedImage, *, upright: bool = False) -> Image.Image:
 
 @dataclass(frozen=True)
 class _Told:
-    """What the user says about pixels that do not tell how they were compressed: knobs by name, their values."""
+    """What the user says about pixels that do not tell how they were compressed.
+
+    Attributes:
+        values: of knobs, by name.
+        find_out: where there are none, the pixels themselves are to be asked.
+    """
 
     values: Mapping[str, float]
+    find_out: bool = False
 
     def rate(self, is_gray: bool, kind: str) -> Rate:
         knobs: dict[str, tuple[Codec, RateKnob]] = {}
@@ -128,9 +140,11 @@ class _Told:
         if len(meant) > 1:
             titles, names = (" or ".join(words) for words in zip(*((codec.title, knob.name) for codec, knob in meant)))
             raise UsageError(f"{kind} was either {titles}", hint=f"pass {names}, not both")
+        if not meant and self.find_out:
+            return UnknownRate()
         if not meant:
             ways = " or ".join(f"{knob.name}={knob.values} of the {codec.title}" for codec, knob in knobs.values())
-            hint = f"pass {ways} that it was, or the file itself"
+            hint = f"pass {ways} that it was, quality='auto', or the file itself"
             raise UsageError(f"{kind} does not tell how it was compressed", hint=hint)
         knob = meant[0][1]
         return knob.rate(self.values[knob.name], is_gray)

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from enhance.batch.plan import STREAM, Job, Outcome, Status
 from enhance.codecs.decoder import Decoder
-from enhance.codecs.reading import read_stdin
-from enhance.codecs.registry import decode, inspect
+from enhance.codecs.reading import read_path, read_stdin
+from enhance.codecs.registry import decode
 from enhance.errors import DeviceError, EnhanceError
-from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord, InspectedImage
+from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord
 from enhance.system.limits import DEFAULT_LIMITS, Limits
 
 _log = logging.getLogger(__name__)
@@ -76,13 +76,9 @@ class _UnderWay:
         return self.error is not None or (self.written is not None and self.written.done())
 
 
-def inspect_input(
-    name: str, limits: Limits = DEFAULT_LIMITS, decoders: Sequence[Decoder] | None = None
-) -> InspectedImage:
-    """Inspects a file, or stdin for "-". Arguments and errors as `enhance.codecs.registry.inspect`."""
-    if name == STREAM:
-        return inspect(read_stdin(limits), source_name="<stdin>", limits=limits, decoders=decoders)
-    return inspect(Path(name), source_name=name, limits=limits, decoders=decoders)
+def read_input(name: str, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Reads a file, or stdin for "-". Errors as `enhance.codecs.registry.decode`."""
+    return read_stdin(limits) if name == STREAM else read_path(Path(name), name, limits)
 
 
 def decode_input(name: str, limits: Limits = DEFAULT_LIMITS, decoders: Sequence[Decoder] | None = None) -> DecodedImage:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from enhance.codecs.decoder import HEAD_SIZE
+from enhance.codecs.decoder import HEAD_SIZE, Decoder
 from enhance.codecs.reading import is_special
 from enhance.codecs.registry import find_decoder, known_extensions
 from enhance.errors import DecodeError, EnhanceError, OutputError, UsageError
@@ -37,6 +37,7 @@ from enhance.output.wholeness import judge
 STREAM = "-"
 _AMBIGUOUS = {".bin", ".bit"}
 _UNKNOWN = "no picture of a known kind"
+_UNREADABLE = "cannot be read, and its name is no picture's of a known kind"
 PICTURE_EXTENSIONS = {
     ".avif", ".bmp", ".exr", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm",
     ".png", ".pnm", ".ppm", ".psd", ".svg", ".tga", ".tif", ".tiff", ".webp",
@@ -121,6 +122,7 @@ def plan_batch(
     out_is_file: bool = False,
     recursive: bool = False,
     existing: Existing = "refuse",
+    decoders: Sequence[Decoder] | None = None,
 ) -> Plan:
     """Finds the inputs and the places of their results.
 
@@ -131,11 +133,12 @@ def plan_batch(
         out_is_file: `out` names the one result. "-" always does.
         recursive: walk folders to the bottom, and mirror the tree.
         existing: what to do about outputs that exist.
+        decoders: whose files are looked for in folders; all codecs' by default.
 
     Raises:
         UsageError: see the module's docstring; or `out` cannot hold what is asked for.
     """
-    walk = _Walk(out, recursive)
+    walk = _Walk(out, recursive, decoders)
     found = [pair for name in inputs for pair in walk.find(name)]
     if out_is_file or out == STREAM:
         if len(found) + len(walk.failures) != 1 or any(map(os.path.isdir, inputs)):
@@ -154,8 +157,10 @@ def plan_batch(
 class _Walk:
     """Collects inputs; what cannot be taken goes to `failures`."""
 
-    def __init__(self, out: str, recursive: bool) -> None:
+    def __init__(self, out: str, recursive: bool, decoders: Sequence[Decoder] | None) -> None:
         self.out = out
+        self.decoders = decoders
+        self.extensions = known_extensions(decoders)
         self.recursive = recursive
         self.failures: list[Outcome] = []
         self.passed_over: list[PassedOver] = []
@@ -179,7 +184,7 @@ class _Walk:
             files = list(self._folder(name))
             if not files and len(self.failures) == before:
                 deeper = "" if self.recursive else "-r looks into the folders below it; "
-                hint = f"{deeper}known are {', '.join(known_extensions())}"
+                hint = f"{deeper}known are {', '.join(self.extensions)}"
                 self._fail(name, DecodeError("holds no picture of a known kind", source=name, hint=hint))
             yield from files
         elif os.path.lexists(name):
@@ -196,7 +201,7 @@ class _Walk:
                 below.clear()
             for name in sorted(names):
                 path = os.path.join(folder, name)
-                reason = "hidden" if name.startswith(".") else _obstacle(path)
+                reason = "hidden" if name.startswith(".") else self._obstacle(path)
                 if reason is None:
                     yield path, os.path.relpath(path, top)
                 else:
@@ -208,6 +213,23 @@ class _Walk:
             return False
         return not (os.path.exists(self.out) and os.path.samefile(folder, self.out))
 
+    def _obstacle(self, path: str) -> str | None:
+        """Why a file in a folder is no input; None: it is one, or will tell the reason when it is read."""
+        try:
+            special = is_special(path)
+            if special is not None:  # reading a named pipe would wait
+                return special
+            if self._has_known_name(path):
+                return None
+            with Path(path).open("rb") as file:
+                return None if find_decoder(file.read(HEAD_SIZE), self.decoders) is not None else _UNKNOWN
+        except OSError:  # whether it is one of ours shows in its name only
+            return None if self._has_known_name(path) else _UNREADABLE
+
+    def _has_known_name(self, path: str) -> bool:
+        extension = Path(path).suffix.lower()
+        return extension in self.extensions and extension not in _AMBIGUOUS
+
     def _unreadable(self, error: OSError) -> None:
         reason = f"the folder cannot be read: {error.strerror}"
         self._fail(str(error.filename), DecodeError(reason, source=str(error.filename), hint="check its permissions"))
@@ -217,25 +239,6 @@ class _Walk:
 
     def _fail(self, name: str, error: EnhanceError) -> None:
         self.failures.append(Outcome("failed", name, error=error))
-
-
-def _obstacle(path: str) -> str | None:
-    """Why a file in a folder is no input; None: it is one, or will tell the reason when it is read."""
-    try:
-        special = is_special(path)
-        if special is not None:  # reading a named pipe would wait
-            return special
-        if _has_known_name(path):
-            return None
-        with Path(path).open("rb") as file:
-            return None if find_decoder(file.read(HEAD_SIZE)) is not None else _UNKNOWN
-    except OSError:  # whether it is one of ours shows in its name only
-        return None if _has_known_name(path) else "cannot be read, and its name is no picture's of a known kind"
-
-
-def _has_known_name(path: str) -> bool:
-    extension = Path(path).suffix.lower()
-    return extension in known_extensions() and extension not in _AMBIGUOUS
 
 
 def _renamed(place: str, extension: str) -> str:

@@ -18,6 +18,7 @@ from enhance.cli.options import (
     add_main_knobs,
     add_model_argument,
     add_progress_argument,
+    add_quality_argument,
     add_sampling_arguments,
     check_decoder,
     chosen_decoders,
@@ -40,7 +41,12 @@ _ALL_MODES = 2_000_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance compare` understands."""
     parser.usage = "enhance compare FILE... [-o PAGE.html] [--original FILE...] [options]"
-    parser.add_argument("files", nargs="+", metavar="FILE", help="JPEG and VVC files; - reads stdin")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="JPEG and VVC files (with --quality or --qp also pixels: PNG, ...); - reads stdin",
+    )
     _add_main(parser.add_argument_group("what matters most"))
     knobs = parser.add_argument_group("knobs")
     add_sampling_arguments(knobs)
@@ -70,7 +76,7 @@ def _add_main(group: Any) -> None:
         "--modes", nargs="+", choices=MODES, metavar="MODE",
         help=f"shown beside --mode (default: all of them up to {_ALL_MODES / 1e6:g} megapixels)",
     )  # fmt: skip
-    group.add_argument("--quality", type=int, metavar="Q", help="1-100: in place of a JPEG's own (re-saved files)")
+    add_quality_argument(group)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -144,8 +150,9 @@ def _compare(
     from enhance.comparison.layers import DECODED, Compared, Layer
     from enhance.frames.depth import to_dtype
     from enhance.images import InspectedImage
+    from enhance.inference.choices import choose_guidance
 
-    decoded = decode_input(name, chosen_limits(options), chosen_decoders(options))
+    decoded = decode_input(name, chosen_limits(options), chosen_decoders(options, pixels=knobs.takes_pixels))
     layers = [Layer(DECODED, to_dtype(decoded.pixels, np.dtype(np.uint8)))]
     before = [] if original is None else [_load_original(original, decoded)]
     settings = _settings(knobs, options.modes, decoded.height * decoded.width)
@@ -156,7 +163,9 @@ def _compare(
 
         enhanced = enhancer.run(decoded, chosen, depth=8, progress=follow)
         layers.append(Layer(title, enhanced.pixels, enhanced.record, enhanced.weights))
-    facts = {key: value for key, value in describe_picture(InspectedImage.of(decoded)).items() if key != "file"}
+    coding = choose_guidance(decoded, knobs).coding
+    described = describe_picture(InspectedImage.of(decoded), coding, asked=not knobs.told_rates)
+    facts = {key: value for key, value in described.items() if key not in ("file", "coding")}
     return Compared(Path(name).name if name != "-" else "stdin", (*layers, *before), facts, decoded.metadata)
 
 

@@ -22,14 +22,22 @@ from enhance.knobs import DEFAULT_MODE
 from enhance.system.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from enhance.codecs.coding import Coding
     from enhance.codecs.decoder import Decoder
     from enhance.images import InspectedImage, Metadata
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance info` understands."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="JPEG and VVC files; - reads stdin")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="JPEG and VVC files, also PNG, WebP, BMP, TIFF; - reads stdin"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON line per file")
+    parser.add_argument(
+        "--quality", choices=("auto", "file"), default="auto",
+        help="auto: ask the pixels for an earlier coding, too; file: what the file says, without decoding a JPEG "
+        "(default: %(default)s)",
+    )  # fmt: skip
     vvc = parser.add_argument_group("VVC")
     add_decoder_arguments(vvc)
     add_colour_arguments(vvc)
@@ -41,11 +49,11 @@ def main(options: argparse.Namespace) -> int:
     """Prints the facts on stdout. Returns the exit status: 1 if a file could not be read."""
     require_stdout()
     check_decoder(options)
-    decoders = chosen_decoders(options)
+    decoders = chosen_decoders(options, pixels=True)
     failed = 0
     for index, name in enumerate(options.files):
         try:
-            facts = describe_file(name, decoders, chosen_limits(options))
+            facts = describe_file(name, decoders, chosen_limits(options), ask_pixels=options.quality == "auto")
         except EnhanceError as error:
             failed = error.exit_code
             say(f"error: {error}")
@@ -60,24 +68,42 @@ def main(options: argparse.Namespace) -> int:
 
 
 def describe_file(
-    name: str, decoders: Sequence[Decoder] | None = None, limits: Limits = DEFAULT_LIMITS
+    name: str,
+    decoders: Sequence[Decoder] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    ask_pixels: bool = True,
 ) -> dict[str, Any]:
-    """The facts about a file as plain JSON values; a JPEG is read to its end, so that damage shows, but not decoded.
+    """The facts about a file as plain JSON values, with what its pixels tell of an earlier coding.
 
     Args:
         name: a path, or "-" for stdin.
         decoders, limits: as in `enhance.codecs.registry.decode`.
+        ask_pixels: look for an earlier coding. Otherwise no pixels of a JPEG are decoded.
 
     Raises:
         DecodeError, UnsupportedImageError: as `enhance.codecs.registry.decode`.
     """
-    from enhance.batch.pipeline import inspect_input
+    from enhance.batch.pipeline import read_input
+    from enhance.batch.plan import STREAM
+    from enhance.codecs.registry import inspect
 
-    return describe_picture(inspect_input(name, limits, decoders))
+    source, data = "<stdin>" if name == STREAM else name, read_input(name, limits)
+    inspected = inspect(data, source_name=source, limits=limits, decoders=decoders)
+    coding, notes = _earlier_coding(inspected, data, limits, decoders) if ask_pixels else (None, ())
+    return describe_picture(inspected, coding, notes, asked=ask_pixels)
 
 
-def describe_picture(inspected: InspectedImage) -> dict[str, Any]:
-    """The facts about a file that was inspected or decoded, as plain JSON values."""
+def describe_picture(
+    inspected: InspectedImage, coding: Coding | None = None, notes: tuple[str, ...] = (), *, asked: bool = True
+) -> dict[str, Any]:
+    """The facts about a file that was inspected or decoded, as plain JSON values.
+
+    Args:
+        coding: what its pixels told of an earlier coding.
+        notes: besides its own.
+        asked: whether they were asked.
+    """
     return {
         "file": inspected.source,
         "codec": inspected.rate.codec,
@@ -87,9 +113,27 @@ def describe_picture(inspected: InspectedImage) -> dict[str, Any]:
         **inspected.details,
         "metadata": _metadata(inspected.metadata),
         "consistent": inspected.is_consistent,
-        "plan": _plan(inspected),
-        "notes": list(inspected.notes),
+        "found": None if coding is None else str(coding),
+        "coding": None if coding is None else coding.describe(),
+        "plan": _plan(inspected, coding, asked=asked),
+        "notes": [*inspected.notes, *notes],
     }
+
+
+def _earlier_coding(
+    inspected: InspectedImage, data: bytes, limits: Limits, decoders: Sequence[Decoder] | None
+) -> tuple[Coding | None, tuple[str, ...]]:
+    """What the pixels tell of a coding before the file's own, and notes. Decodes the file if a codec can tell."""
+    from enhance.codecs.earlier_coding import can_tell, find_earlier_coding
+    from enhance.codecs.registry import decode
+
+    if not can_tell(inspected.rate):
+        return None, ()
+    try:
+        pixels = decode(data, source_name=inspected.source, limits=limits, decoders=decoders).pixels
+    except EnhanceError as error:
+        return None, (f"not asked for an earlier coding: {error.reason}",)
+    return find_earlier_coding(pixels, inspected.rate), ()
 
 
 def _metadata(metadata: Metadata) -> dict[str, Any]:
@@ -100,20 +144,25 @@ def _metadata(metadata: Metadata) -> dict[str, Any]:
     return {**sizes, "orientation": metadata.orientation}
 
 
-def _plan(inspected: InspectedImage) -> str:
+def _plan(inspected: InspectedImage, coding: Coding | None, *, asked: bool) -> str:
     kind = "gray" if inspected.is_gray else "RGB"
-    facts = inspected.rate.describe().items()
+    rate = inspected.rate if coding is None else coding.rate
+    if coding is None and not rate.describe():
+        reason = "the file does not tell how it was compressed"
+        return f"leave it as it is: {reason}, and its pixels neither" if asked else f"{reason}: `--quality` does"
+    facts = rate.describe().items()
     # A flag is said by its name, or not at all.
-    rate = ", ".join(name if value is True else f"{name} {value}" for name, value in facts if value is not False)
-    bound = "keep within what the file's coefficients allow" if inspected.is_consistent else "no bound from the file"
+    words = ", ".join(name if value is True else f"{name} {value}" for name, value in facts if value is not False)
+    is_bound = inspected.is_consistent and coding is None
+    bound = "keep within what the file's coefficients allow" if is_bound else "no bound from the file"
     size = f"{inspected.width}x{inspected.height}"
-    return f"enhance {size} {kind} at {inspected.rate.codec} {rate}, {DEFAULT_MODE} mode; {bound}"
+    return f"enhance {size} {kind} at {rate.codec} {words}, {DEFAULT_MODE} mode; {bound}"
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
     lines = [one_line(facts["file"])]
     for name, value in facts.items():
-        if name in ("file", "notes") or value is None:
+        if name in ("file", "notes", "coding") or value is None:
             continue
         if isinstance(value, dict):
             value = ", ".join(f"{key.replace('_', ' ')} {part}" for key, part in value.items())

@@ -110,13 +110,14 @@ def check_decoder(options: argparse.Namespace) -> None:
         choose_decoder(options.decoder, vtm=options.vtm)
 
 
-def chosen_decoders(options: argparse.Namespace) -> tuple[Decoder, ...]:
-    """The decoders of all codecs, VVC's as the options above say."""
+def chosen_decoders(options: argparse.Namespace, *, pixels: bool = False) -> tuple[Decoder, ...]:
+    """The decoders of all codecs, VVC's as the options above say; `pixels` as in `make_decoders`."""
     from enhance.codecs.registry import make_decoders
 
     return make_decoders(
         strict=options.strict,
         salvage=options.salvage,
+        pixels=pixels,
         decoder=options.decoder,
         vtm=options.vtm,
         matrix=options.matrix,
@@ -145,6 +146,25 @@ def chosen_limits(options: argparse.Namespace) -> Limits:
         max_expansion=options.max_expansion,
         special_files=options.special_files,
     )
+
+
+def add_quality_argument(group: Any) -> None:
+    """Adds `--quality` of `Knobs`."""
+    group.add_argument(
+        "--quality", type=_quality, metavar="auto|file|Q",
+        help="auto (of JPEGs the default): what the file says, or its pixels tell of an earlier, stronger coding; "
+        "file: what it says; 1-100: in place of both",
+    )  # fmt: skip
+
+
+def _quality(text: str) -> int | str:
+    """A JPEG quality, or one of the words that `Knobs.quality` takes."""
+    if text in ("auto", "file"):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"auto, file or a whole number, not {text!r}") from None
 
 
 def _tile(text: str) -> int | str:

@@ -137,8 +137,11 @@ class Reporter:
     def _sum_up(self) -> None:
         """Notes, and a table: how many inputs were done, skipped, failed, and what was no input; each with why."""
         if not self.verbose:
-            for note, names in self.notes.items():
+            notes = sorted(self.notes.items(), key=lambda item: -len(item[1]))
+            for note, names in notes[:_MOST_REASONS]:
                 self._say(f"note: {_first_of(names)}: {note}")
+            if len(notes) > _MOST_REASONS:
+                self._say(f"note: {len(notes) - _MOST_REASONS} others (-v lists them)")
         self._row("done", self.count["done"], self._achievement())
         self._row("skipped", self.count["skipped"], "finished before")
         for reason, names in _most_frequent(self.reasons):

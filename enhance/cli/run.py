@@ -24,6 +24,7 @@ from enhance.cli.options import (
     add_main_knobs,
     add_model_argument,
     add_progress_argument,
+    add_quality_argument,
     add_sampling_arguments,
     check_decoder,
     chosen_decoders,
@@ -34,9 +35,12 @@ from enhance.errors import OutputError, UsageError, WeightsError
 from enhance.knobs import Knobs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from enhance.batch.pipeline import SmallPictures
     from enhance.batch.plan import Job, Plan
     from enhance.cli.report import Reporter
+    from enhance.codecs.decoder import Decoder
     from enhance.enhancer import Enhancer
     from enhance.images import DecodedImage, EnhancedImage
     from enhance.output.encoders import OutputFormat
@@ -46,7 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance run` understands, the few options that matter most first."""
     parser.usage = "enhance run IN... -o OUT [options]"
     parser.epilog = "enhance compare shows what was done; enhance info FILE what would be."
-    parser.add_argument("inputs", nargs="+", metavar="IN", help="JPEG and VVC files, folders, patterns; - reads stdin")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="IN",
+        help="JPEG and VVC files, with --quality or --qp also PNG, WebP, BMP, TIFF; folders, patterns; - reads stdin",
+    )  # fmt: skip
     _add_main(parser.add_argument_group("what matters most"))
     _add_output_arguments(parser.add_argument_group("output"))
     _add_knobs(parser.add_argument_group("knobs"))
@@ -64,7 +71,7 @@ def _add_main(group: Any) -> None:
     group.add_argument("-o", "--output", metavar="OUT", help="a folder, or for one input a picture; - is stdout")
     group.add_argument("-r", "--recursive", action="store_true", help="take subfolders too, and mirror the tree")
     add_main_knobs(group)
-    group.add_argument("--quality", type=int, metavar="Q", help="1-100: in place of a JPEG's own (re-saved files)")
+    add_quality_argument(group)
     present = group.add_mutually_exclusive_group()
     present.add_argument("--resume", action="store_true", help="skip inputs whose output exists")
     present.add_argument("--force", action="store_true", help="replace outputs that exist")
@@ -101,6 +108,8 @@ def main(options: argparse.Namespace) -> int:
     check_decoder(options)
     if options.inputs.count(STREAM) and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError("stdin is a terminal", hint="pipe a picture into it")
+    # Files that do not tell how they were coded are taken if somebody says it, or asks for it to be found out.
+    decoders = chosen_decoders(options, pixels=knobs.takes_pixels)
     plan = plan_batch(
         options.inputs,
         place.name,
@@ -108,6 +117,7 @@ def main(options: argparse.Namespace) -> int:
         out_is_file=place.is_file,
         recursive=options.recursive,
         existing="skip" if options.resume else "replace" if options.force else "refuse",
+        decoders=decoders,
     )
     place.clear(plan)
     with Reporter(plan, quiet=options.quiet, verbose=options.verbose, json_lines=options.json) as reporter:
@@ -116,11 +126,18 @@ def main(options: argparse.Namespace) -> int:
         if plan.jobs:
             reporter.begin()  # what follows loads for a second or two
             place.prepare()
-            _work(plan, options, knobs, place, reporter)
+            _work(plan, options, knobs, place, reporter, decoders)
     return reporter.exit_status()
 
 
-def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, reporter: Reporter) -> None:
+def _work(
+    plan: Plan,
+    options: argparse.Namespace,
+    knobs: Knobs,
+    place: _Place,
+    reporter: Reporter,
+    decoders: Sequence[Decoder],
+) -> None:
     from enhance.batch.pipeline import decode_input, run_batch
     from enhance.codecs.registry import abandon_decoding
     from enhance.enhancer import Enhancer
@@ -133,7 +150,7 @@ def _work(plan: Plan, options: argparse.Namespace, knobs: Knobs, place: _Place, 
         progress = reporter.follow(decoded.source, decoded.height * decoded.width)
         return enhancer.run(decoded, knobs, depth=place.depth, progress=progress)
 
-    decode = partial(decode_input, limits=chosen_limits(options), decoders=chosen_decoders(options))
+    decode = partial(decode_input, limits=chosen_limits(options), decoders=decoders)
     small = _small_pictures(enhancer, knobs)
     batch = run_batch(plan.jobs, enhance, decode=decode, write=place.write, small=small, abandon=abandon_decoding)
     with closing(batch) as outcomes:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhance.codecs.decoder import Decoder
-from enhance.images import Rate
+from enhance.images import Pixels, Rate
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from enhance.codecs.coding import Coding
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class Codec:
         says_originals: files say which originals they may stand for (`DecodedImage.consistency`).
         weights: the model that ships: the absolute path of a file, or a name in `enhance/weights`; None: there is none.
         rate_of_image: the rate that an image of Pillow still knows from its file; None: it knows none.
+        find_earlier: tells from a file's pixels and rate which earlier, stronger coding of this codec came before; None
+            where nothing is sure.
+        find_coding: tells from pixels alone that they went through this codec.
         abandon: ends whatever its decoders are waiting for, in all threads.
     """
 
@@ -58,6 +63,8 @@ class Codec:
     says_originals: bool = False
     weights: str | Path | None = None
     rate_of_image: Callable[[Image.Image], Rate | None] | None = None
+    find_earlier: Callable[[Pixels, Any], Coding | None] | None = None
+    find_coding: Callable[[Pixels], Coding | None] | None = None
     abandon: Callable[[], object] | None = None
 
     def rate_told(self, told: Mapping[str, Any], is_gray: bool) -> Rate | None:

@@ -15,6 +15,7 @@ from enhance.codecs import reading
 from enhance.codecs.codec import Codec
 from enhance.codecs.decoder import HEAD_SIZE, Decoder
 from enhance.codecs.jpeg.codec import JPEG
+from enhance.codecs.pixels.decoder import PixelDecoder
 from enhance.codecs.reading import Source, read_source
 from enhance.codecs.unknown_files import describe_format
 from enhance.codecs.vvc.codec import VVC
@@ -78,10 +79,11 @@ def abandon_decoding() -> None:
             codec.abandon()
 
 
-def make_decoders(**options: Any) -> tuple[Decoder, ...]:
+def make_decoders(*, pixels: bool = False, **options: Any) -> tuple[Decoder, ...]:
     """The decoders of all codecs, in the order in which they are asked.
 
     Args:
+        pixels: and last of all one for files that do not tell how their pixels were coded before: PNG, WebP, BMP, TIFF.
         **options: of any codec's decoder. JPEG has `strict` and `salvage`, see `JpegDecoder`. VVC has `decoder` ("vtm",
             "vvdec", "ffmpeg" or "auto"), `vtm` (path of its DecoderApp), `matrix`, `full_range`, `chroma_location` (in
             place of what the stream says), `time_limit` and `patience`.
@@ -92,9 +94,10 @@ def make_decoders(**options: Any) -> tuple[Decoder, ...]:
     unknown = options.keys() - {name for codec in all_codecs() for name in codec.options}
     if unknown:
         raise TypeError(f"no decoder has an option {min(unknown)!r}")
-    return tuple(
+    made = [
         codec.decoder(**{name: options[name] for name in codec.options if name in options}) for codec in all_codecs()
-    )
+    ]
+    return (*made, PixelDecoder()) if pixels else tuple(made)
 
 
 @lru_cache(maxsize=1)
@@ -103,9 +106,10 @@ def all_decoders() -> tuple[Decoder, ...]:
     return make_decoders()
 
 
-def known_extensions() -> tuple[str, ...]:
-    """Lower-case extensions, with their dot, of the files that can be decoded."""
-    return tuple(extension for decoder in all_decoders() for extension in decoder.extensions)
+def known_extensions(decoders: Sequence[Decoder] | None = None) -> tuple[str, ...]:
+    """Lower-case extensions, with their dot, of the files that decoders, all by default, can decode."""
+    asked = all_decoders() if decoders is None else decoders
+    return tuple(extension for decoder in asked for extension in decoder.extensions)
 
 
 def codec_of_name(name: str) -> str | None:

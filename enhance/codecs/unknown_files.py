@@ -6,18 +6,22 @@ _LOSSLESS = (
     "only compressed bitstreams say how strongly they were compressed; if its pixels were once a JPEG or VVC, "
     "hand them to Enhancer as an image, with quality or qp"
 )
+_PIXELS = (
+    "only compressed bitstreams say how strongly they were compressed; --quality auto finds out whether its pixels "
+    "were once a JPEG, --quality or --qp with a number says it"
+)
 _LOSSY = "its codec is not supported; convert the original to JPEG instead"
 _OTHER_VIDEO = "its codec is not supported; JPEG and VVC are"
 _CONTAINER = "if it holds VVC, take the stream out: `ffmpeg -i IN -map 0:v:0 -c copy out.266`"
 _NOT_A_PICTURE = "pass a JPEG file or a VVC stream"
 
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x89PNG\r\n\x1a\n", "PNG", _LOSSLESS),
+    (b"\x89PNG\r\n\x1a\n", "PNG", _PIXELS),
     (b"GIF87a", "GIF", _LOSSLESS),
     (b"GIF89a", "GIF", _LOSSLESS),
-    (b"BM", "BMP", _LOSSLESS),
-    (b"II*\0", "TIFF", _LOSSLESS),
-    (b"MM\0*", "TIFF", _LOSSLESS),
+    (b"BM", "BMP", _PIXELS),
+    (b"II*\0", "TIFF", _PIXELS),
+    (b"MM\0*", "TIFF", _PIXELS),
     (b"II+\0", "TIFF", _LOSSLESS),
     (b"8BPS", "Photoshop", _LOSSLESS),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000", _LOSSY),
@@ -46,7 +50,7 @@ def describe_format(head: bytes) -> tuple[str, str]:
         if head.startswith(magic):
             return f"not a known compressed picture, it looks like {name}", way_out
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "not a known compressed picture, it looks like WebP", _LOSSY
+        return "not a known compressed picture, it looks like WebP", _PIXELS
     if head[4:8] == b"ftyp":
         brand = _BRANDS.get(head[8:12])
         if brand is None:
