@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -31,16 +32,28 @@ from enhance.images import (
     Rate,
     Trust,
 )
+from enhance.inference import batch
 from enhance.inference.alignment import Aligned, align
-from enhance.inference.choices import Guidance, choose_guidance, choose_trust, probable_codec
+from enhance.inference.banded_denoiser import BandedDenoiser
+from enhance.inference.choices import Guidance, choose_guidance, choose_trust, probable_codec, trust_at
 from enhance.inference.progress import Evaluations, Progress, untold
 from enhance.inference.reconstruction import Change, Reconstruction, reconstruct
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
-from enhance.inference.tiled_denoiser import TiledDenoiser
+from enhance.inference.tiled_denoiser import TiledDenoiser, window_bytes
+from enhance.inference.tiling import padded
 from enhance.knobs import Knobs, KnobValues, Sampling, check_names
 from enhance.models.checkpoint import Checkpoint, load_checkpoint
 from enhance.output.writer import OutputFormat, check_depth, check_target, write_image
-from enhance.sources import Array, FileContent, Opened, PictureOrPath, open_source
+from enhance.sources import (
+    Array,
+    FileContent,
+    Opened,
+    OpenedTensor,
+    PictureOrPath,
+    notes_without_file,
+    open_source,
+    rate_told,
+)
 from enhance.system import memory
 
 if TYPE_CHECKING:
@@ -57,6 +70,8 @@ _SMALLEST_BUDGET = 64 * 2**20
 # Pixels times evaluations that one thread does in a few seconds: what a Ctrl-C may have to wait for.
 _SMALL = 2**20
 _SMALL_BYTES = 700 * 2**20  # for so many pixels in float32 (`BandedDenoiser`), and what surrounds the network
+
+_NOTHING_TO_MEND = "left as it is: at this rate the model has nothing to mend"
 
 _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
@@ -185,11 +200,11 @@ class Enhancer:
         if trust.is_blind:
             reconstruction, consistency = Reconstruction(np.array(to_dtype(decoded.pixels, dtype))), None
             if knobs.strength > 0:
-                notes += ("left as it is: at this rate the model has nothing to mend",)
+                notes += (_NOTHING_TO_MEND,)
         else:
             aligned = align(decoded, guidance.coding)
             with torch.inference_mode():
-                denoise = self._denoise(aligned.pixels, rate, model, sampling, knobs, progress)
+                denoise = self._denoise(aligned.pixels, rate.conditioning(), model, sampling, knobs, progress)
                 residual = sample_residual(denoise, sampling, noise or NoiseField(int(knobs.seed)), threshold)
                 notes += denoise.notes
                 change = _change(decoded, aligned, residual, scale)
@@ -236,6 +251,77 @@ class Enhancer:
         pixels = np.array(to_dtype(decoded.pixels, dtype))
         return EnhancedImage(pixels, record, decoded.metadata, decoded.source)
 
+    @runtime.denormals_flushed()
+    def run_batch(
+        self, images: torch.Tensor, rates: Sequence[Rate], knobs: Knobs | None = None
+    ) -> tuple[torch.Tensor, tuple[EnhancementRecord, ...]]:
+        """Enhances pictures that are a tensor already, together, where the network is; each as if it were alone.
+
+        Args:
+            images: [N, 3, H, W] RGB or [N, 1, H, W] gray, floating point in [0, 1]; not changed.
+            rates: how strongly each was compressed, all by one codec.
+            knobs: the user's choices for all of them; what they say of rates is not used.
+
+        Returns:
+            a new float32 tensor of the same shape on the network's device, and what was done to each picture.
+
+        Raises:
+            UsageError: there are other numbers of rates than of pictures, or several codecs.
+            WeightsError: there is no usable model for the codec.
+            DeviceError: out of memory.
+        """
+        codecs = {rate.codec for rate in rates}
+        if len(rates) != len(images) or len(codecs) > 1:
+            raise UsageError(f"{len(images)} pictures with {len(rates)} rates of {len(codecs)} codecs")
+        if not rates:
+            return images.to(self.device, torch.float32, copy=True), ()
+        knobs, began = knobs or Knobs(), time.perf_counter()
+        model = self.checkpoint(codecs.pop())
+        sampling = knobs.resolve(model.sampling)
+        values = images.detach().to(self.device, torch.float32)
+        members = [
+            batch.Member(
+                rate,
+                model.residual_scale(rate.level),
+                knobs.threshold * model.threshold(rate.level),
+                trust_at(rate, model.trust, sampling, knobs, is_neutral=is_neutral),
+            )
+            for rate, is_neutral in zip(rates, batch.neutral(values), strict=True)
+        ]
+        result, done = values.clone(), [self._left(member, model, sampling, knobs) for member in members]
+
+        def denoise(pictures: torch.Tensor, conditioning: np.ndarray) -> TiledDenoiser:
+            return self._denoise(pictures, conditioning, model, sampling, knobs)
+
+        count, noise = self._at_a_time(values, model, sampling), NoiseField(int(knobs.seed))
+        for group in batch.correct(values, members, denoise, sampling, noise, count):
+            result[group.indices] = group.images
+            for index in group.indices:
+                notes = notes_without_file(members[index].rate) + group.notes
+                done[index] = replace(done[index], steps=sampling.evaluations, tile=group.tile, notes=notes)
+        seconds = (time.perf_counter() - began) / len(done)
+        return result, tuple(replace(record, seconds=seconds) for record in done)
+
+    def _at_a_time(self, images: torch.Tensor, model: Checkpoint, sampling: Sampling) -> int:
+        height, width = images.shape[2:]
+        needed = state_bytes(height, width, sampling) + window_bytes(
+            BandedDenoiser(model.denoiser), padded(height, model.denoiser.stride), padded(width, model.denoiser.stride),
+            self.dtype,
+        )  # fmt: skip
+        return batch.at_a_time(height * width, self.device, int(0.6 * memory.free_memory(self.device)) // needed)
+
+    def _left(self, member: batch.Member, model: Checkpoint, sampling: Sampling, knobs: Knobs) -> EnhancementRecord:
+        """What is recorded of a picture of a batch as long as nothing was done to it."""
+        kept = notes_without_file(member.rate) + (() if knobs.strength == 0 else (_NOTHING_TO_MEND,))
+        return EnhancementRecord(
+            codec=member.rate.codec, rate=member.rate.describe(), rate_overridden=False, steps=0,
+            sampler=sampling.name, perception=float(sampling.perception), strength=float(knobs.strength),
+            seed=int(knobs.seed), threshold=member.threshold, residual_scale=member.scale, consistent=False,
+            factor=(member.trust.luma, member.trust.chroma), ensemble=int(knobs.ensemble),
+            model=f"{model.name} {model.sha256[:12]}".strip(), device=str(self.device),
+            dtype=str(self.dtype).removeprefix("torch."), tile=0, seconds=0.0, notes=kept,
+        )  # fmt: skip
+
     def is_small(self, decoded: DecodedImage, knobs: Knobs) -> bool:
         """Whether a picture is a few seconds' work for one thread, and best left to it while others do their own.
 
@@ -254,21 +340,23 @@ class Enhancer:
 
     def _denoise(
         self,
-        pixels: Pixels,
-        rate: Rate,
+        pixels: Pixels | torch.Tensor,
+        conditioning: np.ndarray,
         model: Checkpoint,
         sampling: Sampling,
         knobs: Knobs,
-        progress: Progress,
+        progress: Progress = untold,
     ) -> TiledDenoiser:
-        height, width = pixels.shape[:2]
-        free, state = memory.free_memory(self.device), state_bytes(height, width, sampling)
+        """The network over a picture, or over several that are a tensor [N, 3, H, W]."""
+        several = isinstance(pixels, torch.Tensor)
+        count, (height, width) = (len(pixels), pixels.shape[2:]) if several else (1, pixels.shape[:2])
+        free, state = memory.free_memory(self.device), count * state_bytes(height, width, sampling)
         on_cpu = self.device.type == "cpu"
         budget = min(int(0.6 * free), _CEILING) - state if on_cpu else int(0.6 * free)
         return TiledDenoiser(
             model.denoiser,
             pixels,
-            rate.conditioning(),
+            conditioning,
             device=self.device,
             dtype=self.dtype,
             tile=knobs.tile,
@@ -325,6 +413,8 @@ class Enhancer:
         check_names(knobs, CallOptions.__optional_keys__)
         settings = Knobs(**knobs)
         find_out = settings.quality == "auto"
+        if isinstance(source, torch.Tensor) and settings.told_rates and output is None and depth is None:
+            return self._tensor(OpenedTensor.of(source), settings)
         opened = open_source(source, told=settings.told_rates, find_out=find_out, format=format, depth=depth)
         if output is not None:
             _check_output(opened, output, format, depth, overwrite)
@@ -336,6 +426,12 @@ class Enhancer:
             record = enhanced[0].record
             enhanced[0] = replace(enhanced[0], record=replace(record, notes=record.notes + notes))
         return EnhancementResult(opened.restore(enhanced), tuple(image.record for image in enhanced))
+
+    def _tensor(self, opened: OpenedTensor, knobs: Knobs) -> EnhancementResult[torch.Tensor]:
+        """Pictures of which the user says how they were compressed, as one batch."""
+        rate = rate_told(knobs.told_rates, opened.images.shape[1] == 1, "a tensor")
+        images, records = self.run_batch(opened.images, [rate] * len(opened.images), knobs)
+        return EnhancementResult(opened.restore(images), records)
 
 
 def _least_depth(image: DecodedImage, depth: int | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,6 +120,20 @@ def to_pil(image: EnhancedImage, *, upright: bool = False) -> Image.Image:
     return result
 
 
+def rate_told(told: Mapping[str, float], is_gray: bool, kind: str) -> Rate:
+    """How pixels were compressed, from what the user says.
+
+    Args:
+        told: `Knobs.told_rates`.
+        is_gray: of the picture.
+        kind: what they are, for messages: "a tensor".
+
+    Raises:
+        UsageError: nothing was said, or two things.
+    """
+    return _Told(told).rate(is_gray, kind)
+
+
 @dataclass(frozen=True)
 class _Told:
     """What the user says about pixels that do not tell how they were compressed.
@@ -162,7 +177,7 @@ def _open_pil(image: Image.Image, told: _Told) -> Opened:
     pixels = np.array(converted.convert("L" if mode in ("L", "LA") else "RGB"))
     rate = _pil_rate(image) or told.rate(pixels.ndim == 2, "this PIL image")
     name = getattr(image, "filename", "") or "<PIL image>"
-    decoded = DecodedImage(pixels, rate, metadata, source=os.fspath(name), notes=_notes(rate))
+    decoded = DecodedImage(pixels, rate, metadata, source=os.fspath(name), notes=notes_without_file(rate))
 
     def restore(enhanced: Sequence[EnhancedImage]) -> Image.Image:
         result = to_pil(enhanced[0])
@@ -211,20 +226,55 @@ def _open_array(array: Pixels, told: _Told) -> Opened:
     return Opened((decoded,), restore, channels == 4)
 
 
-def _open_tensor(tensor: torch.Tensor, told: _Told) -> Opened:
+@dataclass(frozen=True)
+class OpenedTensor:
+    """A tensor that a caller passed in, as a batch of pictures where it lies, with the way back to its own shape.
+
+    Attributes:
+        images: [N, 3, H, W] RGB or [N, 1, H, W] gray; no copy where it was one already.
+        source: the tensor as it came; with alpha where it has a fourth channel.
+    """
+
+    images: torch.Tensor
+    source: torch.Tensor
+
+    @classmethod
+    def of(cls, tensor: torch.Tensor) -> OpenedTensor:
+        """Raises UsageError for what is no picture, RGB or gray, in [0, 1]."""
+        _check_tensor(tensor)
+        values = tensor.detach().reshape(-1, *tensor.shape[-3:])
+        return cls(values[:, :3], tensor)
+
+    def restore(self, enhanced: torch.Tensor) -> torch.Tensor:
+        """The enhanced pictures in the shape, the dtype and the place of the source, with its alpha."""
+        result = enhanced.to(self.source.device, self.source.dtype)
+        if self.source.shape[-3] == 4:
+            alpha = self.source.detach().reshape(-1, *self.source.shape[-3:])[:, 3:]
+            result = torch.cat([result, alpha], dim=1)
+        return result.reshape(self.source.shape)
+
+
+def _check_tensor(tensor: torch.Tensor) -> None:
     if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3, 4) or not tensor.is_floating_point():
         kind = f"a tensor of shape {list(tensor.shape)} and dtype {str(tensor.dtype).removeprefix('torch.')}"
         raise UsageError(f"{kind} is not a picture", hint="pass a float tensor [N, 3, H, W], RGB in [0, 1]")
     if 0 in tensor.shape[-2:]:
         raise UsageError("the tensor has no pixels")
-    values = tensor.detach().to("cpu", torch.float32).reshape(-1, *tensor.shape[-3:])
-    if not torch.isfinite(values).all():
+    if not tensor.numel():
+        return
+    low, high = (float(value) for value in torch.aminmax(tensor.detach()))
+    if not math.isfinite(low) or not math.isfinite(high):  # one value that is none makes both so
         raise UsageError("the tensor has values that are not finite")
-    if values.numel() and not (values.min() >= -_OVERSHOOT and values.max() <= 1 + _OVERSHOOT):
-        reason = f"the tensor's values run from {values.min():g} to {values.max():g}, not from 0 to 1"
+    if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):
+        reason = f"the tensor's values run from {low:g} to {high:g}, not from 0 to 1"
         raise UsageError(reason, hint="divide by 255, or undo the normalisation")
+
+
+def _open_tensor(tensor: torch.Tensor, told: _Told) -> Opened:
+    opened = OpenedTensor.of(tensor)
+    values = opened.images.to("cpu", torch.float32)
     channels = values.shape[1]
-    colour = values[:, :3].permute(0, 2, 3, 1).contiguous().numpy()
+    colour = values.permute(0, 2, 3, 1).contiguous().numpy()
     images = tuple(
         _plain(pixels[..., 0] if channels == 1 else pixels, told, f"<tensor {index}>", "a tensor")
         for index, pixels in enumerate(colour)
@@ -233,17 +283,18 @@ def _open_tensor(tensor: torch.Tensor, told: _Told) -> Opened:
     def restore(enhanced: Sequence[EnhancedImage]) -> torch.Tensor:
         result = values.clone()
         for target, image in zip(result, enhanced, strict=True):
-            target[:3] = torch.from_numpy(image.pixels.reshape(*values.shape[-2:], -1)).permute(2, 0, 1)
-        return result.reshape(tensor.shape).to(tensor.device, tensor.dtype)
+            target[:] = torch.from_numpy(image.pixels.reshape(*values.shape[-2:], -1)).permute(2, 0, 1)
+        return opened.restore(result)
 
-    return Opened(images, restore, channels == 4)
+    return Opened(images, restore, tensor.shape[-3] == 4)
 
 
 def _plain(pixels: Pixels, told: _Told, source: str, kind: str) -> DecodedImage:
     rate = told.rate(pixels.ndim == 2, kind)
-    return DecodedImage(pixels, rate, source=source, notes=_notes(rate))
+    return DecodedImage(pixels, rate, source=source, notes=notes_without_file(rate))
 
 
-def _notes(rate: Rate) -> tuple[str, ...]:
+def notes_without_file(rate: Rate) -> tuple[str, ...]:
+    """What the user should know of pixels that come without their file, one line each."""
     codec = find_codec(rate.codec)
     return (_NO_FILE,) if codec is not None and codec.says_originals else ()

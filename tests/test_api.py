@@ -218,8 +218,10 @@ def test_tensors(enhancer: Enhancer, dtype: torch.dtype, channels: int) -> None:
     assert torch.equal(result.image, result.image.clamp(0, 1))
     if channels == 4:
         assert torch.equal(result.image[:, 3], batch[:, 3])
+    rounding = max(torch.finfo(dtype).eps, 2e-5)  # sums over a batch may be made in another order
     for index in range(2):  # each as if it were alone
-        assert torch.equal(enhancer(batch[index], quality=20, steps=3).image, result.image[index])
+        alone = enhancer(batch[index], quality=20, steps=3).image
+        assert (alone.double() - result.image[index].double()).abs().max() <= rounding
 
 
 def test_an_empty_batch_stays_empty(enhancer: Enhancer) -> None:

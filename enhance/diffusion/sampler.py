@@ -26,9 +26,18 @@ Noise = Callable[[int], Tensor]
 """Index of a draw -> standard normal tensor of the state's shape."""
 
 
-def predict(denoise: Denoise, r_t: Tensor, t: float, threshold: float) -> Tensor:
-    """r̂0 limited to ±τ (DIRAC, rate-dependent thresholding)."""
-    return denoise(r_t, t).clamp_(-threshold, threshold)
+Threshold = float | Tensor
+"""τ(q), for all alike or in a tensor that broadcasts to the state."""
+
+
+def limited(r0: Tensor, threshold: Threshold) -> Tensor:
+    """r̂0 limited to ±τ (DIRAC, rate-dependent thresholding), in place."""
+    return r0.clamp_(-threshold, threshold)  # type: ignore[arg-type]  # both are numbers, or both are tensors
+
+
+def predict(denoise: Denoise, r_t: Tensor, t: float, threshold: Threshold) -> Tensor:
+    """r̂0 limited to ±τ."""
+    return limited(denoise(r_t, t), threshold)
 
 
 def start_from_mmse(r_mmse: Tensor, noise: Tensor, start: float) -> Tensor:
@@ -47,7 +56,7 @@ def sample_ddim(
     r_t: Tensor,
     times: Sequence[float],
     *,
-    threshold: float = math.inf,
+    threshold: Threshold = math.inf,
     eta: float = 0.0,
     noise: Noise | None = None,
 ) -> Tensor:
@@ -79,7 +88,12 @@ def sample_ddim(
 
 
 def sample_ddpm(
-    denoise: Denoise, r_t: Tensor, times: Sequence[float], *, threshold: float = math.inf, noise: Noise | None = None
+    denoise: Denoise,
+    r_t: Tensor,
+    times: Sequence[float],
+    *,
+    threshold: Threshold = math.inf,
+    noise: Noise | None = None,
 ) -> Tensor:
     """Ancestral sampling, equations 6 and 7 of Ho et al. between any two noise levels.
 

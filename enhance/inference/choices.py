@@ -119,9 +119,14 @@ def choose_trust(decoded: DecodedImage, rate: Rate, tables: TrustTables, samplin
         tables: the model's.
         sampling, knobs: the user's choices.
     """
+    return trust_at(rate, tables, sampling, knobs, is_neutral=decoded.is_neutral)
+
+
+def trust_at(rate: Rate, tables: TrustTables, sampling: Sampling, knobs: Knobs, *, is_neutral: bool) -> Trust:
+    """Likewise, for a picture of which it is known whether it has any colour."""
     trust = BELIEVED
     if isinstance(rate, PlaneRate):
         trust = tables(rate, float(sampling.perception), guarded=knobs.guard)
     trust = trust.scaled(float(knobs.strength))
     # What has no colour gets none. In gray files there is no chroma to speak of.
-    return replace(trust, chroma=0.0) if decoded.is_neutral else trust
+    return replace(trust, chroma=0.0) if is_neutral else trust

@@ -16,7 +16,7 @@ from enhance.images import BELIEVED, Consistency, Pixels, Trust
 Change = Callable[[slice], Values]
 """Rows -> what is added to them, [h, W, 3] or [h, W], in 8-bit code values."""
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """BT.601, as JPEG has it (JFIF 1.02)."""
 
 
@@ -104,7 +104,7 @@ def weigh(change: Values, trust: Trust) -> Values:
     if change.ndim == 2 or trust.luma == trust.chroma:
         return change if trust.luma == 1 else change * np.float32(trust.luma)
     red, green, blue = (change[..., channel : channel + 1] for channel in range(3))
-    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
     if trust.chroma == 0:
         return np.repeat(luma * np.float32(trust.luma), 3, axis=2)
     weighed: Values = np.float32(trust.luma) * luma + np.float32(trust.chroma) * (change - luma)

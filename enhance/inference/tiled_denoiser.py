@@ -1,4 +1,4 @@
-"""The network over a whole picture: tile by tile, on any device, within a budget of memory."""
+"""The network over a whole picture, or several of one size: tile by tile, on any device, within a budget of memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from enhance.errors import DeviceError, WeightsError
 from enhance.frames.depth import white_level
 from enhance.images import Pixels
 from enhance.inference.banded_denoiser import BandedDenoiser
-from enhance.inference.tiling import Box, Tile, TilePlan, crop_padded, padded
+from enhance.inference.tiling import Box, Tile, TilePlan, crop_padded, crop_padded_images, padded
 from enhance.models.unet import Denoiser
 from enhance.system import memory
 
@@ -27,7 +27,7 @@ _MIRROR_BYTES_PER_PIXEL = 4 * 3 * 4
 """Of a mirrored state and picture, the prediction turned back, and the sum, in float32."""
 
 State = Tensor | Callable[[Box], Tensor] | None
-"""A state [3, H', W'], a function that makes its windows [3, h, w], or none."""
+"""A state [..., 3, H', W'], a function that makes its windows [3, h, w], or none."""
 
 
 class WindowNetwork(Protocol):
@@ -50,19 +50,21 @@ class WindowNetwork(Protocol):
 
 
 class TiledDenoiser:
-    """Predicts the correction of one picture, whatever its size; samplers call it (`diffusion.sampler.Denoise`).
+    """Predicts the correction of a picture, whatever its size; samplers call it (`diffusion.sampler.Denoise`).
 
     The state and the prediction cover the picture padded to multiples of the network's stride, [3, H', W']. Where the
-    network's device is too small for them, they lie on the CPU, and only windows travel.
+    network's device is too small for them, they lie on the CPU, and only windows travel. Several pictures of one size
+    go through the network together, as one batch; states and predictions are then [N, 3, H', W'].
 
     Args:
         network: already on `device`. A `Denoiser` is asked through `BandedDenoiser`: large windows go in bands of rows.
-        pixels: [H, W, 3] or [H, W]; uint8, uint16 or float32 in [0, 1], as in `DecodedImage`.
-        conditioning: [F], `Rate.conditioning()`.
+        pixels: [H, W, 3] or [H, W]; uint8, uint16 or float32 in [0, 1], as in `DecodedImage`. Several: a tensor
+            [N, 3, H, W] in [0, 1].
+        conditioning: [F], `Rate.conditioning()`; for several pictures [N, F].
         tile: side of the tiles; 0: one piece; "auto": the fewest that fit into `budget` bytes.
         device, dtype: where and in which arithmetic the network is computed (float32 or bfloat16).
         state_dtype, state_device: of the state and the prediction; on the CPU by default.
-        budget: bytes for one window, used with "auto".
+        budget: bytes for one window of all pictures, used with "auto".
         ensemble: how many mirror images are predicted and averaged, 1, 2 or 4, the picture itself the first of them
             (geometric self-ensemble, Lim et al. 2017, "Enhanced deep residual networks for single image
             super-resolution", without the transposed ones: JPEG's tables tell rows from columns).
@@ -77,7 +79,7 @@ class TiledDenoiser:
     def __init__(
         self,
         network: WindowNetwork,
-        pixels: Pixels,
+        pixels: Pixels | Tensor,
         conditioning: np.ndarray,
         *,
         device: torch.device,
@@ -93,24 +95,24 @@ class TiledDenoiser:
         if isinstance(network, Denoiser):
             network = BandedDenoiser(network, self._tell)
         self._network, self._pixels = network, pixels
+        count, (height, width) = _count_and_size(pixels)
         self._device, self._dtype = device, dtype
         self._mirrors = _MIRRORS[:ensemble]
         self._conditioning: dict[tuple[int, ...], Tensor] = {
-            mirror: torch.from_numpy(mirrored(conditioning, rows=-2 in mirror, columns=-1 in mirror)).to(device)[None]
-            for mirror in self._mirrors
+            mirror: _mirrored(np.atleast_2d(conditioning), mirror).to(device) for mirror in self._mirrors
         }
-        height, width = pixels.shape[:2]
         stride, radius = network.stride, network.receptive_radius
         if isinstance(tile, str):
             mirrors = _MIRROR_BYTES_PER_PIXEL if ensemble > 1 else 0
 
             def affordable(height: int, width: int) -> bool:
-                return window_bytes(network, height, width, dtype) + mirrors * height * width <= budget
+                return (count or 1) * (window_bytes(network, height, width, dtype) + mirrors * height * width) <= budget
 
             self.plan = TilePlan.within(height, width, affordable, radius, stride)
         else:
             self.plan = TilePlan.with_tiles(height, width, tile, radius, stride)
-        self.shape = (3, padded(height, stride), padded(width, stride))
+        several = () if count is None else (count,)
+        self.shape = (*several, 3, padded(height, stride), padded(width, stride))
         self.state_dtype, self.state_device = state_dtype, state_device or torch.device("cpu")
         self._prediction: Tensor | None = None
         self._repeated = 0
@@ -122,7 +124,7 @@ class TiledDenoiser:
 
     @property
     def prediction(self) -> Tensor:
-        """The array that every call fills and returns, [3, H', W']."""
+        """The array that every call fills and returns, [..., 3, H', W']."""
         if self._prediction is None:
             self._prediction = torch.empty(self.shape, dtype=self.state_dtype, device=self.state_device)
         return self._prediction
@@ -137,12 +139,12 @@ class TiledDenoiser:
         """Predicts r0 for the whole padded picture.
 
         Args:
-            r_t: state [3, H', W'], or what makes its windows; None at t = 1, where the network ignores it.
+            r_t: state [..., 3, H', W'], or what makes its windows; None at t = 1, where the network ignores it.
             t: noise level, 0 to 1.
             position: at t = 1, from 0, the posterior mean, to 1, the best looks.
 
         Returns:
-            [3, H', W']; the next call overwrites it.
+            [..., 3, H', W']; the next call overwrites it.
 
         Raises:
             DeviceError: out of memory with the smallest tiles.
@@ -152,7 +154,7 @@ class TiledDenoiser:
             try:
                 for tile in self.plan:
                     rows, columns = tile.core.slices
-                    self.prediction[:, rows, columns] = self._core(tile, r_t, t, position)
+                    self.prediction[..., rows, columns] = self._core(tile, r_t, t, position)
                 return self.prediction
             except (RuntimeError, MemoryError) as error:
                 if not memory.is_out_of_memory(error):
@@ -174,8 +176,9 @@ class TiledDenoiser:
         if r_t is None:
             state = base.new_zeros(()).expand(base.shape)
         else:
-            state = self._to_device(r_t(tile.window) if callable(r_t) else r_t[:, rows, columns])
-        core = (0, slice(None), *tile.core.inside(tile.window).slices)
+            state = self._to_device(r_t(tile.window) if callable(r_t) else r_t[..., rows, columns])
+            state = state.expand(base.shape)  # a window that is made is one for all pictures
+        core = (..., *tile.core.inside(tile.window).slices)
         prediction = self._evaluate(state, base, t, position, self._dtype)[core]
         if not _is_finite(prediction) and self._dtype != torch.float32:
             self._repeated += 1
@@ -185,7 +188,7 @@ class TiledDenoiser:
         return prediction.to(self.state_device)
 
     def _evaluate(self, state: Tensor, base: Tensor, t: float, position: float, dtype: torch.dtype) -> Tensor:
-        time, place = (torch.full((1,), value, device=self._device) for value in (t, position))
+        time, place = (torch.full((len(base),), value, device=self._device) for value in (t, position))
         looks = place if position else None
         low = dtype != torch.float32
 
@@ -209,7 +212,9 @@ class TiledDenoiser:
         self._tick(share * self._window_share)
 
     def _base(self, window: Box) -> Tensor:
-        """A window of the decoded picture, [1, 3, h, w] in [-1, 1]."""
+        """A window of the decoded picture, [1, 3, h, w] in [-1, 1], or of all of them."""
+        if isinstance(self._pixels, Tensor):
+            return self._to_device(crop_padded_images(self._pixels, window)).mul_(2).sub_(1)
         crop = crop_padded(self._pixels, window)
         values = torch.from_numpy(np.array(crop if crop.dtype == np.uint8 else crop.astype(np.float32)))
         if values.ndim == 2:
@@ -217,9 +222,23 @@ class TiledDenoiser:
         return self._to_device(values.permute(2, 0, 1)).mul_(2 / white_level(crop.dtype)).sub_(1)
 
     def _to_device(self, values: Tensor) -> Tensor:
-        moved = values.to(self._device)[None]
+        moved = values.to(self._device)
+        moved = moved if moved.ndim == 4 else moved[None]
         # `copy`: the result is changed in place, and must never be the state itself.
         return moved.to(torch.float32, memory_format=torch.channels_last, copy=True)
+
+
+def _count_and_size(pixels: Pixels | Tensor) -> tuple[int | None, tuple[int, int]]:
+    """How many pictures there are, None for a picture alone; their height and width."""
+    if isinstance(pixels, Tensor):
+        return pixels.shape[0], (pixels.shape[2], pixels.shape[3])
+    return None, (pixels.shape[0], pixels.shape[1])
+
+
+def _mirrored(conditioning: np.ndarray, mirror: tuple[int, ...]) -> Tensor:
+    """What the network is told of mirrored pictures, [N, F]."""
+    told = [mirrored(vector, rows=-2 in mirror, columns=-1 in mirror) for vector in conditioning]
+    return torch.from_numpy(np.stack(told))
 
 
 def _is_finite(values: Tensor) -> bool:

@@ -27,6 +27,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 MIN_TILE = 64
 
@@ -186,3 +188,14 @@ def crop_padded(pixels: npt.NDArray[np.generic], box: Box) -> npt.NDArray[np.gen
         return pixels[box.slices]
     rows, columns = padding_index(box.top, box.bottom, height), padding_index(box.left, box.right, width)
     return pixels[rows[:, None], columns]
+
+
+def crop_padded_images(images: Tensor, box: Box) -> Tensor:
+    """A window of padded pictures of one size, likewise: [N, C, H, W] to [N, C, box.height, box.width]."""
+    height, width = images.shape[2:]
+    if box.bottom <= height and box.right <= width:
+        rows, columns = box.slices
+        return images[:, :, rows, columns]
+    indices = padding_index(box.top, box.bottom, height), padding_index(box.left, box.right, width)
+    rows_of, columns_of = (torch.from_numpy(index).to(images.device) for index in indices)
+    return images[:, :, rows_of[:, None], columns_of]
