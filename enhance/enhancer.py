@@ -389,11 +389,13 @@ class Enhancer:
         """Enhances whatever holds a decoded or a compressed picture.
 
         Args:
-            source: the path or the bytes of a file, an open binary file, a PIL image, an array (uint8 or uint16;
-                [H, W], [H, W, 1], [H, W, 3] RGB or [H, W, 4] with alpha), or a float tensor (NCHW or CHW, RGB in
-                [0, 1], each image enhanced as if alone). Only files and PIL images that `Image.open` made from a JPEG
-                know how they were compressed; for the others, PNG, WebP, BMP and TIFF files among them, `quality` (they
-                were a JPEG; "auto": it is found out whether they were) or `qp` (VVC) must be given.
+            source: the path or the bytes of a file, an open binary file, a PIL image, an array (uint8, uint16
+                or floating point in [0, 1]; [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] with alpha), or a tensor (NCHW or
+                CHW, floating point in [0, 1] or uint8; enhanced on the network's device, as one batch, each picture as
+                if alone). Colours are RGB in this order: OpenCV's BGR is taken for RGB, nobody can tell, and the result
+                is worse (`enhance.integrations.opencv` takes BGR). Only files and PIL images that `Image.open` made
+                from a JPEG know how they were compressed; for the others, PNG, WebP, BMP and TIFF files among them,
+                `quality` (they were a JPEG; "auto": it is found out whether they were) or `qp` (VVC) must be given.
             output: also write the result there (one image only).
             format: "png", "jpeg", "webp" or "tiff": of `output` (by default what its extension says), and of the bytes
                 that bytes give (by default PNG).

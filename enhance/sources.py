@@ -211,16 +211,22 @@ def _pil_metadata(image: Image.Image, keeps_profile: bool) -> Metadata:
 
 def _open_array(array: Pixels, told: _Told) -> Opened:
     channels = 1 if array.ndim == 2 else array.shape[2] if array.ndim == 3 else 0
-    if array.dtype not in (np.uint8, np.uint16) or channels not in (1, 3, 4):
+    is_float = array.dtype.kind == "f"
+    if not (is_float or array.dtype in (np.uint8, np.uint16)) or channels not in (1, 3, 4):
         kind = f"an array of shape {array.shape} and dtype {array.dtype}"
-        raise UsageError(f"{kind} is not a picture", hint="pass uint8 [H, W, 3] RGB, [H, W, 4] or [H, W]")
+        hint = "pass [H, W, 3] RGB (not BGR), [H, W, 4] or [H, W] of uint8, uint16, or floating point in [0, 1]"
+        raise UsageError(f"{kind} is not a picture", hint=hint)
     if 0 in array.shape:
         raise UsageError("the array has no pixels")
-    pixels = array.reshape(array.shape[:2]) if channels == 1 else array[..., :3]
+    if is_float:
+        _check_range(float(array.min()), float(array.max()), "array")
+    samples = array.astype(np.float32) if is_float else array
+    pixels = samples.reshape(array.shape[:2]) if channels == 1 else samples[..., :3]
     decoded = _plain(pixels, told, "<array>", "an array")
 
     def restore(enhanced: Sequence[EnhancedImage]) -> Pixels:
-        result = to_dtype(enhanced[0].pixels, array.dtype).reshape(pixels.shape)
+        found = to_dtype(enhanced[0].pixels, samples.dtype).reshape(pixels.shape)
+        result = found.astype(array.dtype, copy=False)
         return np.concatenate([result, array[..., 3:]], axis=2) if channels == 4 else result.reshape(array.shape)
 
     return Opened((decoded,), restore, channels == 4)
@@ -231,7 +237,7 @@ class OpenedTensor:
     """A tensor that a caller passed in, as a batch of pictures where it lies, with the way back to its own shape.
 
     Attributes:
-        images: [N, 3, H, W] RGB or [N, 1, H, W] gray; no copy where it was one already.
+        images: [N, 3, H, W] RGB or [N, 1, H, W] gray, floating point in [0, 1]; no copy where it was that already.
         source: the tensor as it came; with alpha where it has a fourth channel.
     """
 
@@ -240,14 +246,15 @@ class OpenedTensor:
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> OpenedTensor:
-        """Raises UsageError for what is no picture, RGB or gray, in [0, 1]."""
+        """Raises UsageError for what is no picture, RGB or gray, floating point in [0, 1] or uint8."""
         _check_tensor(tensor)
-        values = tensor.detach().reshape(-1, *tensor.shape[-3:])
-        return cls(values[:, :3], tensor)
+        values = tensor.detach().reshape(-1, *tensor.shape[-3:])[:, :3]
+        return cls(values if values.is_floating_point() else values / 255, tensor)
 
     def restore(self, enhanced: torch.Tensor) -> torch.Tensor:
         """The enhanced pictures in the shape, the dtype and the place of the source, with its alpha."""
-        result = enhanced.to(self.source.device, self.source.dtype)
+        result = enhanced if self.source.is_floating_point() else (enhanced * 255).round_()
+        result = result.to(self.source.device, self.source.dtype)
         if self.source.shape[-3] == 4:
             alpha = self.source.detach().reshape(-1, *self.source.shape[-3:])[:, 3:]
             result = torch.cat([result, alpha], dim=1)
@@ -255,18 +262,27 @@ class OpenedTensor:
 
 
 def _check_tensor(tensor: torch.Tensor) -> None:
-    if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3, 4) or not tensor.is_floating_point():
+    if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3, 4) or not _is_sample(tensor.dtype):
         kind = f"a tensor of shape {list(tensor.shape)} and dtype {str(tensor.dtype).removeprefix('torch.')}"
-        raise UsageError(f"{kind} is not a picture", hint="pass a float tensor [N, 3, H, W], RGB in [0, 1]")
+        raise UsageError(f"{kind} is not a picture", hint="pass a float tensor [N, 3, H, W], RGB in [0, 1], or uint8")
     if 0 in tensor.shape[-2:]:
         raise UsageError("the tensor has no pixels")
     if not tensor.numel():
         return
-    low, high = (float(value) for value in torch.aminmax(tensor.detach()))
-    if not math.isfinite(low) or not math.isfinite(high):  # one value that is none makes both so
-        raise UsageError("the tensor has values that are not finite")
+    if tensor.is_floating_point():
+        _check_range(*(float(value) for value in torch.aminmax(tensor.detach())), "tensor")
+
+
+def _is_sample(dtype: torch.dtype) -> bool:
+    return dtype.is_floating_point or dtype == torch.uint8
+
+
+def _check_range(low: float, high: float, kind: str) -> None:
+    """Raises UsageError for extremes that are not those of a picture in [0, 1]."""
+    if not math.isfinite(low) or not math.isfinite(high):  # one value that is no number makes both so
+        raise UsageError(f"the {kind} has values that are not finite")
     if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):
-        reason = f"the tensor's values run from {low:g} to {high:g}, not from 0 to 1"
+        reason = f"the {kind}'s values run from {low:g} to {high:g}, not from 0 to 1"
         raise UsageError(reason, hint="divide by 255, or undo the normalisation")
 
 

@@ -224,6 +224,26 @@ def test_tensors(enhancer: Enhancer, dtype: torch.dtype, channels: int) -> None:
         assert (alone.double() - result.image[index].double()).abs().max() <= rounding
 
 
+def test_arrays_and_tensors_of_all_kinds_of_samples_agree(enhancer: Enhancer) -> None:
+    codes = np.asarray(photo())
+    expected = enhancer(codes, quality=20).image.astype(int)
+    for dtype in (np.float16, np.float32, np.float64):
+        array = (codes / 255).astype(dtype)
+        result = enhancer(array, quality=20).image
+        assert (result.dtype, result.shape) == (dtype, codes.shape)
+        assert np.abs(result.astype(float) * 255 - expected).max() < 0.7
+        assert np.abs(enhancer(array[..., :1], quality=20).image.shape == array[..., :1].shape)
+    eight = torch.from_numpy(codes.copy()).permute(2, 0, 1)
+    result = enhancer(eight, quality=20).image
+    assert result.dtype == torch.uint8
+    assert np.abs(result.permute(1, 2, 0).numpy().astype(int) - expected).max() <= 1
+
+
+def test_what_is_no_picture_is_told_the_order_of_colours(enhancer: Enhancer) -> None:
+    with pytest.raises(UsageError, match=r"RGB \(not BGR\)"):
+        enhancer(np.zeros((3, 8, 8), np.uint8), quality=20)
+
+
 def test_an_empty_batch_stays_empty(enhancer: Enhancer) -> None:
     assert enhancer(torch.zeros(0, 3, 8, 8), quality=20).image.shape == (0, 3, 8, 8)
 
@@ -306,9 +326,10 @@ def test_a_depth_that_nothing_can_hold_is_refused_before_the_work(
 @pytest.mark.parametrize(
     "source",
     [
-        None, 7, [1, 2], np.zeros((8, 8, 3), np.float32), np.zeros((8, 8, 2), np.uint8), np.zeros(5, np.uint8),
+        None, 7, [1, 2], np.full((8, 8, 3), 200, np.float32), np.zeros((8, 8, 2), np.uint8), np.zeros(5, np.uint8),
         np.zeros((0, 8, 3), np.uint8), torch.zeros(8, 8), torch.zeros(1, 2, 8, 8), torch.zeros(1, 3, 0, 8),
-        torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.full((1, 3, 8, 8), float("nan")),
+        torch.zeros(1, 3, 8, 8, dtype=torch.int32), torch.full((1, 3, 8, 8), float("nan")),
+        np.full((8, 8, 3), np.nan, np.float64), np.zeros((8, 8, 3), np.int64),
         torch.full((1, 3, 8, 8), 200.0), torch.full((1, 3, 8, 8), -1.0), Image.new("RGB", (0, 4)),
     ],
     ids=lambda source: f"{type(source).__name__}{list(getattr(source, 'shape', []))}",

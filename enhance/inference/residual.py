@@ -129,14 +129,14 @@ def _keep(first: Tensor) -> tuple[Tensor, float]:
     lowest, highest = first.aminmax()
     step = max(float(highest), -float(lowest), torch.finfo(first.dtype).tiny) / 127
     kept = torch.empty(first.shape, dtype=torch.int8, device=first.device)
-    for rows in row_bands(*first.shape[-2:]):
+    for rows in row_bands(first.shape[-2], first.shape[-1]):
         kept[..., rows, :] = first[..., rows, :].float().div_(step).round_().to(torch.int8)
     return kept, step
 
 
 def _start(denoise: TiledDenoiser, first: Tensor | None, sampling: Sampling, noise: NoiseField) -> Tensor:
     state = torch.empty(denoise.shape, dtype=denoise.state_dtype, device=denoise.state_device)
-    for rows in row_bands(*state.shape[-2:], BLOCK):
+    for rows in row_bands(state.shape[-2], state.shape[-1], BLOCK):
         drawn = _crop(noise, 0, rows, slice(0, state.shape[-1])).to(state.device)
         if sampling.init == "mmse" and first is not None:
             mean = first[..., rows, :].float()
@@ -147,7 +147,7 @@ def _start(denoise: TiledDenoiser, first: Tensor | None, sampling: Sampling, noi
 
 
 def _fill(out: Tensor, noise: NoiseField, draw: int) -> Tensor:
-    for rows in row_bands(*out.shape[-2:], BLOCK):
+    for rows in row_bands(out.shape[-2], out.shape[-1], BLOCK):
         out[..., rows, :] = _crop(noise, draw, rows, slice(0, out.shape[-1]))
     return out
 

@@ -1,0 +1,61 @@
+"""Every Python example of the pages on integrations runs, block after block, in a folder with a photo and streams."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from enhance import enhancer
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs" / "integrations").glob("*.md"))
+NEEDS = {"torch": "kornia", "imageio": "imageio", "opencv": "cv2", "onnx": "onnxruntime", "ray": "ray"}
+"""What a page's examples import beside what is always there."""
+
+
+def examples(page: Path) -> str:
+    """The blocks of a page as one program; what is between them becomes empty lines, so that errors name its lines."""
+    text = page.read_text(encoding="utf-8")
+    code, lines = False, []
+    for line in text.splitlines():
+        fence = line.startswith("```")
+        lines.append(line if code and not fence else "")
+        code = line == "```python" if fence else code
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) -> Iterator[Path]:
+    """The working folder that the pages speak of: photo.jpg, photos/ with two, still.266, video.266. Tiny models."""
+    golden = ROOT / "tests" / "golden"
+    (tmp_path / "photos").mkdir()
+    for name in ("photo.jpg", "photos/one.jpg", "photos/two.jpg"):
+        Image.open(golden / "q10_420.jpg").crop((0, 0, 64, 48)).save(tmp_path / name, quality=20)
+    for name in ("still.266", "video.266"):
+        shutil.copy(golden / "qp37.266", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    enhancer._shared_enhancer.cache_clear()
+    yield tmp_path
+    enhancer._shared_enhancer.cache_clear()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run(page: Path, folder: Path) -> None:
+    if page.stem in NEEDS:
+        pytest.importorskip(NEEDS[page.stem])
+    program = folder / f"{page.stem}_examples.py"
+    program.write_text(examples(page), encoding="utf-8")
+    runpy.run_path(str(program), run_name="__main__")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_begins_with_a_few_lines_to_copy(page: Path) -> None:
+    first = re.match(r"# .+\n\n```(?:python|sh)\n(.*?)```\n", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert first, "a title, and then an example"
+    assert len([line for line in first[1].splitlines() if line.strip()]) <= 5
