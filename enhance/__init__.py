@@ -2,7 +2,7 @@
 
     import enhance
     better = enhance.enhance("photo.jpg")       # a PIL image
-    better.save("photo.png")
+    enhance.open("photo.jpg").save("photo.webp")  # one whose save keeps EXIF, ICC profile and XMP
     enhance.enhance("still.266", output="still.png", depth=16)
 
 Everything is imported on first use, so that `import enhance` costs next to nothing.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from enhance.images import DecodedImage, EnhancedImage, EnhancementRecord, EnhancementResult, Metadata
+    from enhance.integrations.pillow import open as open
     from enhance.knobs import Knobs
     from enhance.system.limits import Limits
 
@@ -39,11 +40,13 @@ _MODULES = {
         "WeightsError",
     ),
     "enhance.images": ("DecodedImage", "EnhancedImage", "EnhancementRecord", "EnhancementResult", "Metadata"),
+    "enhance.integrations.pillow": ("open",),
     "enhance.knobs": ("Knobs",),
     "enhance.system.limits": ("Limits",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
+# Not `open`, which would hide Python's own from those who import everything.
 __all__ = [
     "DecodeError", "DecodedImage", "DeviceError", "EnhanceError", "EnhancedImage", "EnhancementRecord",
     "EnhancementResult", "Enhancer", "Knobs", "Limits", "Metadata", "OutputError", "UnsupportedImageError",

@@ -481,7 +481,8 @@ def _apply(
 
 
 @lru_cache(maxsize=4)
-def _shared_enhancer(model: str | None, device: str, dtype: str) -> Enhancer:
+def shared_enhancer(model: str | None = None, device: str = "auto", dtype: str = "auto") -> Enhancer:
+    """The enhancer of those who make none of their own: its models are loaded once and kept. Arguments as there."""
     return Enhancer(model, device=device, dtype=dtype)
 
 
@@ -512,5 +513,5 @@ def enhance(
     Arguments, result and errors as in `Enhancer` and `Enhancer.__call__`; only the image is returned.
     """
     check_names(knobs, EnhanceOptions.__optional_keys__)
-    shared = _shared_enhancer(None if model is None else os.fspath(model), device, dtype)
+    shared = shared_enhancer(None if model is None else os.fspath(model), device, dtype)
     return shared(source, output=output, format=format, depth=depth, overwrite=overwrite, **knobs).image

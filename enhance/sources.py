@@ -270,7 +270,8 @@ def _check_tensor(tensor: torch.Tensor) -> None:
     if not tensor.numel():
         return
     if tensor.is_floating_point():
-        _check_range(*(float(value) for value in torch.aminmax(tensor.detach())), "tensor")
+        low, high = torch.aminmax(tensor.detach())
+        _check_range(float(low), float(high), "tensor")
 
 
 def _is_sample(dtype: torch.dtype) -> bool:

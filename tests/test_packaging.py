@@ -23,7 +23,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "skimage": "scikit-image",
     "imageio_ffmpeg": "imageio-ffmpeg",
-    "cv2": "opencv-python",
+    "cv2": "opencv-python-headless",
     "pytorch_msssim": "pytorch-msssim",
     "typing_extensions": "typing-extensions",
 }

@@ -63,7 +63,8 @@ class Enhancement(nn.Module):
         told = {"quality": self.quality, "qp": self.qp, **self.knobs}
         return ", ".join(f"{name}={value!r}" for name, value in told.items() if value is not None)
 
-    @torch.compiler.disable  # what is around the network is Python, and would be traced in vain
+    # What is around the network is Python, and would be traced in vain.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, images: Any, quality: ForPictures = None, qp: ForPictures = None) -> Any:
         """Enhances pictures.
 
@@ -90,7 +91,8 @@ class Enhancement(nn.Module):
         if isinstance(image, Tensor):
             return self._batch(image, [quality], [qp])
         told = {name: value for name, value in (("quality", quality), ("qp", qp)) if value is not None}
-        return self._enhancer(torch.device("cpu"))(image, **told, **self.knobs).image
+        enhancer: Any = self._enhancer(torch.device("cpu"))  # what is no picture it says itself
+        return enhancer(image, **told, **self.knobs).image
 
     def _batch(self, images: Tensor, qualities: Sequence[Said], qps: Sequence[Said]) -> Tensor:
         if any(isinstance(value, str) for value in qualities):  # each may turn out to be coded in its own way
@@ -105,7 +107,8 @@ class Enhancement(nn.Module):
     def _worded(self, image: Tensor, quality: Said, qp: Said) -> Tensor:
         if not isinstance(quality, str):
             return self._batch(image[None], [quality], [qp])[0]
-        result: Tensor = self._enhancer(image.device)(image, quality=quality, **self.knobs).image
+        enhancer: Any = self._enhancer(image.device)  # which words there are `Knobs` knows
+        result: Tensor = enhancer(image, quality=quality, **self.knobs).image
         return result
 
     def _enhancer(self, device: torch.device) -> Enhancer:

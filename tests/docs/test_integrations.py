@@ -40,9 +40,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) 
     for name in ("still.266", "video.266"):
         shutil.copy(golden / "qp37.266", tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    enhancer._shared_enhancer.cache_clear()
+    enhancer.shared_enhancer.cache_clear()
     yield tmp_path
-    enhancer._shared_enhancer.cache_clear()
+    enhancer.shared_enhancer.cache_clear()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -56,6 +56,6 @@ def test_the_examples_of_a_page_run(page: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_begins_with_a_few_lines_to_copy(page: Path) -> None:
-    first = re.match(r"# .+\n\n```(?:python|sh)\n(.*?)```\n", page.read_text(encoding="utf-8"), re.DOTALL)
+    first = re.match(r"# [^\n]+\n\n```(?:python|sh)\n(.*?)```\n", page.read_text(encoding="utf-8"), re.DOTALL)
     assert first, "a title, and then an example"
     assert len([line for line in first[1].splitlines() if line.strip()]) <= 5

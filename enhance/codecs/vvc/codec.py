@@ -15,5 +15,6 @@ VVC = Codec(
     level="QP",
     knob=RateKnob("qp", "0..63", VvcRate.told),
     weights="vvc.safetensors",
+    rate_of_image=lambda image: getattr(image, "vvc_rate", None),  # `enhance.integrations.pillow` opens such images
     abandon=end_all,
 )
