@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from enhance import runtime
+from enhance.backends.runtimes import BACKENDS, Backend, OnnxNetwork
 from enhance.codecs.registry import find_codec
 from enhance.codecs.unknown_rate import UnknownRate
 from enhance.diffusion.noise import NoiseField
@@ -39,7 +40,7 @@ from enhance.inference.choices import Guidance, choose_guidance, choose_trust, p
 from enhance.inference.progress import Evaluations, Progress, untold
 from enhance.inference.reconstruction import Change, Reconstruction, reconstruct
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
-from enhance.inference.tiled_denoiser import TiledDenoiser, window_bytes
+from enhance.inference.tiled_denoiser import TiledDenoiser, WindowNetwork, window_bytes
 from enhance.inference.tiling import padded
 from enhance.knobs import Knobs, KnobValues, Sampling, check_names
 from enhance.models.checkpoint import Checkpoint, load_checkpoint
@@ -109,6 +110,8 @@ class Enhancer:
         device: "auto", "cpu", "cuda", "cuda:N", "mps".
         dtype: arithmetic of the network: "float32", "bfloat16", or "auto" for what the device is fast at.
         threads: CPU threads of the whole process; None leaves them alone.
+        backend: what computes the network: "torch", or on the CPU and in float32 "onnxruntime" or "openvino". All else
+            is the same code, and the results are the same but for rounding.
 
     Raises:
         DeviceError: the device is missing.
@@ -123,13 +126,33 @@ class Enhancer:
         device: str | torch.device = "auto",
         dtype: str | torch.dtype = "auto",
         threads: int | None = None,
+        backend: Backend = "torch",
     ) -> None:
         runtime.set_threads(threads)
-        self.device = runtime.select_device(device)
-        self.dtype = runtime.select_dtype(dtype, self.device)
+        self.device = runtime.select_device("cpu" if device == "auto" and backend != "torch" else device)
+        self.dtype = runtime.select_dtype("float32" if dtype == "auto" and backend != "torch" else dtype, self.device)
+        self.backend = backend
+        self._check_backend()
+        self._networks: dict[str, WindowNetwork] = {}
         self._lock = threading.Lock()
         self._shipped: dict[str, Checkpoint] = {}
         self._own = None if model is None else self._load(model)
+
+    def _check_backend(self) -> None:
+        if self.backend not in BACKENDS:
+            raise UsageError(f"backend must be one of {', '.join(BACKENDS)}, not {self.backend!r}")
+        if self.backend != "torch" and (self.device.type, self.dtype) != ("cpu", torch.float32):
+            raise UsageError(f"{self.backend} computes on the CPU in float32", hint="leave device and dtype open")
+
+    def network(self, codec: str) -> WindowNetwork:
+        """What computes the model for a codec. Raises WeightsError where there is none."""
+        denoiser = self.checkpoint(codec).denoiser
+        if self.backend == "torch":
+            return BandedDenoiser(denoiser)
+        with self._lock:
+            if codec not in self._networks:
+                self._networks[codec] = OnnxNetwork(denoiser, self.backend)
+            return self._networks[codec]
 
     def checkpoint(self, codec: str) -> Checkpoint:
         """The model for a codec, on the device. Raises WeightsError where there is none."""
@@ -229,7 +252,7 @@ class Enhancer:
             withheld=None if weights is None else float(1 - weights.mean()),
             ensemble=int(knobs.ensemble),
             model=f"{model.name} {model.sha256[:12]}".strip(),
-            device=str(self.device),
+            device=self._where,
             dtype=str(self.dtype).removeprefix("torch."),
             tile=denoise.plan.tile if denoise else 0,
             seconds=time.perf_counter() - began,
@@ -303,12 +326,15 @@ class Enhancer:
         return result, tuple(replace(record, seconds=seconds) for record in done)
 
     def _at_a_time(self, images: torch.Tensor, model: Checkpoint, sampling: Sampling) -> int:
-        height, width = images.shape[2:]
-        needed = state_bytes(height, width, sampling) + window_bytes(
-            BandedDenoiser(model.denoiser), padded(height, model.denoiser.stride), padded(width, model.denoiser.stride),
-            self.dtype,
-        )  # fmt: skip
+        network, (height, width) = self.network(model.codec), images.shape[2:]
+        window = padded(height, network.stride), padded(width, network.stride)
+        needed = state_bytes(height, width, sampling) + window_bytes(network, *window, self.dtype)
         return batch.at_a_time(height * width, self.device, int(0.6 * memory.free_memory(self.device)) // needed)
+
+    @property
+    def _where(self) -> str:
+        """Where the network runs, for records."""
+        return str(self.device) if self.backend == "torch" else f"{self.device} ({self.backend})"
 
     def _left(self, member: batch.Member, model: Checkpoint, sampling: Sampling, knobs: Knobs) -> EnhancementRecord:
         """What is recorded of a picture of a batch as long as nothing was done to it."""
@@ -318,7 +344,7 @@ class Enhancer:
             sampler=sampling.name, perception=float(sampling.perception), strength=float(knobs.strength),
             seed=int(knobs.seed), threshold=member.threshold, residual_scale=member.scale, consistent=False,
             factor=(member.trust.luma, member.trust.chroma), ensemble=int(knobs.ensemble),
-            model=f"{model.name} {model.sha256[:12]}".strip(), device=str(self.device),
+            model=f"{model.name} {model.sha256[:12]}".strip(), device=self._where,
             dtype=str(self.dtype).removeprefix("torch."), tile=0, seconds=0.0, notes=kept,
         )  # fmt: skip
 
@@ -354,7 +380,7 @@ class Enhancer:
         on_cpu = self.device.type == "cpu"
         budget = min(int(0.6 * free), _CEILING) - state if on_cpu else int(0.6 * free)
         return TiledDenoiser(
-            model.denoiser,
+            self.network(model.codec),
             pixels,
             conditioning,
             device=self.device,

@@ -34,6 +34,7 @@ _COMMANDS = {
     "filter": ("enhance.cli.filter", "enhance decoded video in a pipe"),
     "eval": ("enhance.cli.eval", "measure the gain on a folder of lossless originals"),
     "train": ("enhance.cli.train", "train, fine-tune or calibrate a model on own images"),
+    "export": ("enhance.cli.export", "write a model as an ONNX file"),
     "info": ("enhance.cli.info", "show how a file was compressed and what would be done"),
     "doctor": ("enhance.cli.doctor", "show versions, device, decoders and weights"),
     "completion": ("enhance.cli.completion", "print what completes these commands in a shell"),

@@ -9,8 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from imageio.core import Request
-from imageio.core.request import InitializationError
+from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
 from enhance.codecs.registry import decode, find_decoder
@@ -55,7 +54,7 @@ class EnhancePlugin(PluginV3):
         self._where = (None if model is None else os.fspath(model), device, dtype)
         self._records: dict[int, EnhancementRecord] = {}
 
-    def read(self, *, index: int | None = 0, depth: int = 8, rotate: bool = False, **knobs: Any) -> Pixels:
+    def read(self, *, index: Any = 0, depth: int = 8, rotate: bool = False, **knobs: Any) -> Pixels:
         """One picture, or all.
 
         Args:
@@ -85,7 +84,7 @@ class EnhancePlugin(PluginV3):
         """Raises NotImplementedError: another plugin writes what this one gives."""
         raise NotImplementedError("enhance reads; write with another plugin")
 
-    def properties(self, index: int | None = 0, *, depth: int = 8) -> ImageProperties:
+    def properties(self, index: Any = 0, *, depth: int = 8) -> ImageProperties:
         """Shape and dtype of what `read` gives without `rotate`; nothing is enhanced for it."""
         facts = self._inspected
         shape: tuple[int, ...] = (facts.height, facts.width) if facts.is_gray else (facts.height, facts.width, 3)
@@ -94,7 +93,7 @@ class EnhancePlugin(PluginV3):
             return ImageProperties((count, *shape), np.dtype(_DTYPES[depth]), n_images=count, is_batch=True)
         return ImageProperties(shape, np.dtype(_DTYPES[depth]))
 
-    def metadata(self, index: int | None = 0, exclude_applied: bool = True) -> dict[str, Any]:
+    def metadata(self, index: Any = 0, exclude_applied: bool = True) -> dict[str, Any]:
         """What the file says of its coding, and what was done to a picture if it was read through the same plugin.
 
         Returns:

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import ImageFile
 
 from enhance.codecs.vvc.decoder import VvcDecoder
 from enhance.codecs.vvc.nal import is_vvc
@@ -53,7 +53,7 @@ class VvcImageFile(ImageFile.ImageFile):
         self.info |= {"colour": facts.space.describe(), "depth": facts.frame.depth, "pictures": facts.count}
         self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, self.mode)]
 
-    def load(self) -> Image.core.PixelAccess | None:
+    def load(self) -> Any:
         """Decodes the picture. Raises OSError where the stream is damaged."""
         if self.tile and self._stream is not None:
             try:

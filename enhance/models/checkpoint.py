@@ -80,7 +80,16 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str], *, hal
         key: value.detach().cpu().to(torch.float16 if half and value.ndim > 1 else torch.float32).contiguous()
         for key, value in checkpoint.denoiser.state_dict().items()
     }
-    description = {
+    blob = serialise(tensors, metadata={"format": FORMAT, "enhance": json.dumps(describe(checkpoint))})
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(target, overwrite=True) as file:
+        file.write(blob)
+
+
+def describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What a checkpoint says beside its tensors, as plain JSON values."""
+    return {
         "network": checkpoint.denoiser.config.to_dict(),
         "conditioning": layout(checkpoint.denoiser.config.conditioning_size),
         "schedule": "cosine",
@@ -91,11 +100,6 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str], *, hal
         "trust": checkpoint.trust.to_dict(),
         "training": checkpoint.training,
     }
-    blob = serialise(tensors, metadata={"format": FORMAT, "enhance": json.dumps(description)})
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(target, overwrite=True) as file:
-        file.write(blob)
 
 
 def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:

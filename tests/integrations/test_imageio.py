@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import imageio.v3 as iio
+import imageio.v3
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +15,7 @@ from enhance.integrations.imageio import register
 from tests.codecs.vvc.conftest import StreamFactory
 from tests.conftest import JpegFactory
 
+iio: Any = imageio.v3  # its types know its own plugins only
 register()
 pytestmark = pytest.mark.usefixtures("tiny_defaults")
 

@@ -99,8 +99,8 @@ def test_a_stream_is_read_frame_by_frame(vvc_stream: StreamFactory, tmp_path: Pa
         size = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
         assert (*size, video.get(cv2.CAP_PROP_FRAME_COUNT)) == (48, 32, 2)
         frames = []
-        while (found := video.read())[0]:
-            frames.append(found[1])
+        while (frame := video.read()[1]) is not None:
+            frames.append(frame)
             assert video.record is not None and video.record.codec == "vvc"
         assert video.get(cv2.CAP_PROP_POS_FRAMES) == 2
     assert video.read() == (False, None)

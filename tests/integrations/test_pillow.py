@@ -17,7 +17,6 @@ from enhance.frames.depth import to_dtype
 from enhance.integrations.pillow import register_vvc_opener
 from tests.conftest import JpegFactory
 
-
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -30,9 +29,9 @@ def registered() -> Iterator[None]:
     register_vvc_opener()
     yield
     Image.ID[:] = before[0]
-    for found, kept in zip((Image.OPEN, Image.EXTENSION), before[1:]):
-        found.clear()
-        found.update(kept)
+    for found, kept in ((Image.OPEN, before[1]), (Image.EXTENSION, before[2])):
+        found.clear()  # type: ignore[attr-defined]
+        found.update(kept)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

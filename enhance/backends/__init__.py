@@ -1,0 +1,1 @@
+"""What computes the network in torch's place: as a file of ONNX, and the runtimes that take it."""

@@ -1,0 +1,90 @@
+"""Networks that onnxruntime or OpenVINO computes on the CPU, as `TiledDenoiser` wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from enhance.backends.onnx_file import inputs_of, to_onnx
+from enhance.errors import UsageError
+from enhance.models.unet import Denoiser
+
+Backend = Literal["torch", "onnxruntime", "openvino"]
+
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+_Session = Callable[[dict[str, np.ndarray]], np.ndarray]
+
+
+class OnnxNetwork:
+    """A `WindowNetwork` that another library computes, in float32.
+
+    Args:
+        denoiser: the network.
+        backend: "onnxruntime" or "openvino".
+        threads: of the library; as many as torch has now by default.
+
+    Raises:
+        UsageError: the library is missing.
+    """
+
+    def __init__(self, denoiser: Denoiser, backend: Backend, threads: int | None = None) -> None:
+        self._config, self._names = denoiser.config, inputs_of(denoiser)
+        start = {"onnxruntime": _onnxruntime, "openvino": _openvino}[backend]
+        try:
+            self._run = start(to_onnx(denoiser), threads or torch.get_num_threads())
+        except ImportError as error:
+            raise UsageError(f"the package {backend} is missing", hint=f"pip install {backend}") from error
+
+    @property
+    def stride(self) -> int:
+        return self._config.stride
+
+    @property
+    def receptive_radius(self) -> int:
+        return self._config.receptive_radius
+
+    @property
+    def knows_position(self) -> bool:
+        return self._config.position
+
+    def __call__(
+        self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
+    ) -> Tensor:
+        """Predicts r0; arguments and result as in `Denoiser.forward`, all on the CPU."""
+        told = F.pad(conditioning, (0, self._config.conditioning_size - conditioning.shape[1]))  # or cut
+        # Position 0 is no position.
+        given = (r_t, base, t, told, torch.zeros_like(t) if position is None else position)
+        arrays = {name: np.ascontiguousarray(value.float().numpy()) for name, value in zip(self._names, given)}
+        return torch.from_numpy(self._run(arrays)).to(r_t.dtype)
+
+
+def _onnxruntime(model: bytes, threads: int) -> _Session:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Threads that spin while they wait take the time of whoever else computes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return lambda arrays: session.run(None, arrays)[0]
+
+
+def _openvino(model: bytes, threads: int) -> _Session:
+    import openvino
+
+    core = openvino.Core()
+    settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = core.compile_model(core.read_model(model=model), "CPU", settings)
+
+    def run(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        # A request of its own: several threads may enhance at a time.
+        found: np.ndarray = compiled.create_infer_request().infer(arrays)[0]
+        return found.copy()
+
+    return run
