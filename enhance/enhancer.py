@@ -329,7 +329,9 @@ class Enhancer:
         network, (height, width) = self.network(model.codec), images.shape[2:]
         window = padded(height, network.stride), padded(width, network.stride)
         needed = state_bytes(height, width, sampling) + window_bytes(network, *window, self.dtype)
-        return batch.at_a_time(height * width, self.device, int(0.6 * memory.free_memory(self.device)) // needed)
+        return batch.at_a_time(
+            height * width, len(images), self.device, int(0.6 * memory.free_memory(self.device)) // needed
+        )
 
     @property
     def _where(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -86,6 +87,14 @@ def set_threads(threads: int | None) -> None:
         raise UsageError(f"threads must be 1 or more, not {threads}")
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def threads_that_compute_alone(count: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool of threads in each of which torch computes with one thread; the others keep the number of theirs."""
+    with ThreadPoolExecutor(count, "network", use_one_thread) as pool:
+        yield pool
+    torch.set_num_threads(count)  # for threads that come later: the last one to say a number said it for them, too
 
 
 def use_one_thread() -> None:

@@ -69,6 +69,7 @@ def test_each_picture_comes_out_as_if_it_were_alone(enhancer: Enhancer, channels
 
 def test_the_network_sees_the_pictures_together(enhancer: Enhancer, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
     hook = enhancer.checkpoint("jpeg").denoiser.register_forward_pre_hook(lambda _, given: seen.append(len(given[1])))
     try:
         enhancer.run_batch(torch.rand(5, 3, 32, 32), rates()[:1] * 5)
@@ -81,9 +82,32 @@ def test_the_network_sees_the_pictures_together(enhancer: Enhancer, monkeypatch:
 
 def test_memory_bounds_how_many_are_seen_together() -> None:
     gpu = torch.device("cuda")
-    assert batch.at_a_time(1 << 16, torch.device("cpu"), 100) == 4
-    assert batch.at_a_time(1 << 16, gpu, 100) == 100
-    assert batch.at_a_time(1 << 24, gpu, 0) == 1
+    assert batch.at_a_time(1 << 16, 200, gpu, 100) == 100
+    assert batch.at_a_time(1 << 16, 20, gpu, 100) == 20
+    assert batch.at_a_time(1 << 24, 200, gpu, 0) == 1
+
+
+@pytest.mark.parametrize(
+    ("pictures", "threads", "expected"), [(16, 1, 4), (16, 2, 4), (4, 2, 2), (16, 8, 2), (3, 8, 1)]
+)
+def test_on_a_cpu_each_thread_gets_some(
+    pictures: int, threads: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    assert batch.at_a_time(1 << 16, pictures, torch.device("cpu"), 100) == expected
+
+
+def test_threads_give_the_same_and_keep_their_number(enhancer: Enhancer) -> None:
+    images, before = torch.rand(6, 3, 24, 40), torch.get_num_threads()
+    one, _ = enhancer.run_batch(images, rates()[:2] * 3)
+    try:
+        torch.set_num_threads(3)
+        several, records = enhancer.run_batch(images, rates()[:2] * 3)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert (one - several).abs().max() < ROUNDING
+    assert [record.rate["quality"] for record in records] == [10, 35] * 3
 
 
 def test_neutral_pictures_stay_neutral_beside_colour(enhancer: Enhancer) -> None:
