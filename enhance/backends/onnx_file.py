@@ -44,7 +44,8 @@ def to_onnx(denoiser: Denoiser) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it calls itself deprecated, and sizes constants that are
         torch.onnx.export(
-            _on_cpu(denoiser), example, file, input_names=list(names), output_names=[OUTPUT],
+            _on_cpu(denoiser), example, file,  # type: ignore[arg-type]  # this exporter takes open files
+            input_names=list(names), output_names=[OUTPUT],
             dynamic_axes={**axes, OUTPUT: _SIZES}, opset_version=_OPSET, **options,
         )  # fmt: skip
     return file.getvalue()

@@ -118,6 +118,7 @@ def plan_batch(
     inputs: Sequence[str],
     out: str,
     *,
+    listed: Sequence[str] = (),
     extension: str,
     out_is_file: bool = False,
     recursive: bool = False,
@@ -129,6 +130,7 @@ def plan_batch(
     Args:
         inputs: files, folders, patterns, or "-" for stdin.
         out: the output file, or the folder under which the results go, or "-" for stdout.
+        listed: further files, whose results keep the folders that their names say; never patterns.
         extension: of the results in a folder, with its dot.
         out_is_file: `out` names the one result. "-" always does.
         recursive: walk folders to the bottom, and mirror the tree.
@@ -140,8 +142,9 @@ def plan_batch(
     """
     walk = _Walk(out, recursive, decoders)
     found = [pair for name in inputs for pair in walk.find(name)]
+    found += [pair for name in listed for pair in walk.listed(name)]
     if out_is_file or out == STREAM:
-        if len(found) + len(walk.failures) != 1 or any(map(os.path.isdir, inputs)):
+        if len(found) + len(walk.failures) != 1 or any(map(os.path.isdir, [*inputs, *listed])):
             raise UsageError("one output file takes one input file", source=out, hint="-o FOLDER takes more")
         jobs = [Job(found[0][0], out)] if found else []
     else:
@@ -175,6 +178,17 @@ class _Walk:
             self._fail(name, DecodeError("no file matches", source=name, hint="check the pattern"))
         for match in matches:
             yield from self._argument(match)
+
+    def listed(self, name: str) -> Iterator[tuple[str, str]]:
+        """The file behind a name of a list; its place is the name itself, if that does not lead out of the folder."""
+        if not os.path.lexists(name):
+            self._fail(name, DecodeError("no such file", source=name, hint="check the list"))
+        elif os.path.isdir(name):
+            self._fail(name, DecodeError("is a folder, and lists hold files", source=name, hint="name it as an input"))
+        else:
+            place = os.path.normpath(name)
+            leads_out = os.path.isabs(place) or place.startswith("..")
+            yield name, Path(name).name if leads_out else place
 
     def _argument(self, name: str) -> Iterator[tuple[str, str]]:
         if name == STREAM:

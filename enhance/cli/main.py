@@ -69,6 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry_point() -> None:
     """What the console script calls."""
+    # torch's threads spin while they wait for each other, which takes the time of those they wait for where the machine
+    # does other things, too. Read when torch is imported; what the user says counts.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     occupy_closed_streams()
     status = main()
     _leave_stuck_threads(status)

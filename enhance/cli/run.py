@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhance.cli.console import require_stdout
+from enhance.cli.input_list import add_list_arguments, listed_inputs
 from enhance.cli.options import (
     add_colour_arguments,
     add_damage_arguments,
@@ -51,10 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "enhance run IN... -o OUT [options]"
     parser.epilog = "enhance compare shows what was done; enhance info FILE what would be."
     parser.add_argument(
-        "inputs", nargs="+", metavar="IN",
+        "inputs", nargs="*", metavar="IN",
         help="JPEG and VVC files, with --quality or --qp also PNG, WebP, BMP, TIFF; folders, patterns; - reads stdin",
     )  # fmt: skip
     _add_main(parser.add_argument_group("what matters most"))
+    add_list_arguments(parser.add_argument_group("lists"))
     _add_output_arguments(parser.add_argument_group("output"))
     _add_knobs(parser.add_argument_group("knobs"))
     _add_telling(parser.add_argument_group("what is told"))
@@ -104,6 +106,7 @@ def main(options: argparse.Namespace) -> int:
     from enhance.cli.report import Reporter
 
     knobs = _knobs(options)
+    listed = listed_inputs(options)
     place = _Place.of(options)
     check_decoder(options)
     if options.inputs.count(STREAM) and sys.stdin is not None and sys.stdin.isatty():
@@ -113,6 +116,7 @@ def main(options: argparse.Namespace) -> int:
     plan = plan_batch(
         options.inputs,
         place.name,
+        listed=listed,
         extension=place.format.extension,
         out_is_file=place.is_file,
         recursive=options.recursive,

@@ -1,10 +1,13 @@
-"""Every Python example of the pages on integrations runs, block after block, in a folder with a photo and streams."""
+"""Every example of the pages on integrations runs, block after block, in a folder with a photo and streams."""
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,14 +22,14 @@ NEEDS = {"torch": "kornia", "imageio": "imageio", "opencv": "cv2", "onnx": "onnx
 """What a page's examples import beside what is always there."""
 
 
-def examples(page: Path) -> str:
+def examples(page: Path, language: str = "python") -> str:
     """The blocks of a page as one program; what is between them becomes empty lines, so that errors name its lines."""
     text = page.read_text(encoding="utf-8")
     code, lines = False, []
     for line in text.splitlines():
         fence = line.startswith("```")
         lines.append(line if code and not fence else "")
-        code = line == "```python" if fence else code
+        code = line == f"```{language}" if fence else code
     return "\n".join(lines)
 
 
@@ -52,6 +55,35 @@ def test_the_examples_of_a_page_run(page: Path, folder: Path) -> None:
     program = folder / f"{page.stem}_examples.py"
     program.write_text(examples(page), encoding="utf-8")
     runpy.run_path(str(program), run_name="__main__")
+
+
+@pytest.fixture
+def shell(folder: Path, tiny_model_file: Path) -> dict[str, str]:
+    """The environment of a shell in which `enhance` is this checkout's, with a tiny model."""
+    program = folder / "bin" / "enhance"
+    program.parent.mkdir()
+    options = f"--model {tiny_model_file} --device cpu"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m enhance "$@" {options}\n', encoding="utf-8")
+    program.chmod(0o755)
+    return {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if examples(page, "sh").strip()], ids=lambda page: page.stem)
+def test_the_commands_of_a_page_run(page: Path, folder: Path, shell: dict[str, str]) -> None:
+    program = f"set -e\n{examples(page, 'sh')}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", program], cwd=folder, env=shell, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_rule_for_make_makes_a_picture(folder: Path, shell: dict[str, str]) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("there is no make")
+    (folder / "Makefile").write_text(examples(ROOT / "docs/integrations/shell.md", "make"), encoding="utf-8")
+    done = subprocess.run(["make", "photos/one.png"], cwd=folder, env=shell, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "photos" / "one.png").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

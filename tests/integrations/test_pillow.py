@@ -29,9 +29,10 @@ def registered() -> Iterator[None]:
     register_vvc_opener()
     yield
     Image.ID[:] = before[0]
-    for found, kept in ((Image.OPEN, before[1]), (Image.EXTENSION, before[2])):
-        found.clear()  # type: ignore[attr-defined]
-        found.update(kept)  # type: ignore[attr-defined]
+    Image.OPEN.clear()
+    Image.OPEN.update(before[1])
+    Image.EXTENSION.clear()
+    Image.EXTENSION.update(before[2])
 
 
 @pytest.fixture
