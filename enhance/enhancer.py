@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from enhance import runtime
-from enhance.backends.runtimes import BACKENDS, Backend, OnnxNetwork
+from enhance.backends.runtimes import ARITHMETIC, BACKENDS, Backend, OnnxNetwork
 from enhance.codecs.registry import find_codec
 from enhance.codecs.unknown_rate import UnknownRate
 from enhance.diffusion.noise import NoiseField
@@ -110,8 +110,8 @@ class Enhancer:
         device: "auto", "cpu", "cuda", "cuda:N", "mps".
         dtype: arithmetic of the network: "float32", "bfloat16", or "auto" for what the device is fast at.
         threads: CPU threads of the whole process; None leaves them alone.
-        backend: what computes the network: "torch", or on the CPU and in float32 "onnxruntime" or "openvino". All else
-            is the same code, and the results are the same but for rounding.
+        backend: what computes the network: "torch", or on the CPU "onnxruntime" (in float32 only) or "openvino". All
+            else is the same code, and the results are the same but for rounding.
 
     Raises:
         DeviceError: the device is missing.
@@ -130,7 +130,8 @@ class Enhancer:
     ) -> None:
         runtime.set_threads(threads)
         self.device = runtime.select_device("cpu" if device == "auto" and backend != "torch" else device)
-        self.dtype = runtime.select_dtype("float32" if dtype == "auto" and backend != "torch" else dtype, self.device)
+        only_float32 = ARITHMETIC.get(backend) == (torch.float32,)
+        self.dtype = runtime.select_dtype("float32" if dtype == "auto" and only_float32 else dtype, self.device)
         self.backend = backend
         self._check_backend()
         self._networks: dict[str, WindowNetwork] = {}
@@ -141,8 +142,9 @@ class Enhancer:
     def _check_backend(self) -> None:
         if self.backend not in BACKENDS:
             raise UsageError(f"backend must be one of {', '.join(BACKENDS)}, not {self.backend!r}")
-        if self.backend != "torch" and (self.device.type, self.dtype) != ("cpu", torch.float32):
-            raise UsageError(f"{self.backend} computes on the CPU in float32", hint="leave device and dtype open")
+        if self.backend != "torch" and (self.device.type != "cpu" or self.dtype not in ARITHMETIC[self.backend]):
+            kinds = " or ".join(str(dtype).removeprefix("torch.") for dtype in ARITHMETIC[self.backend])
+            raise UsageError(f"{self.backend} computes on the CPU in {kinds}", hint="leave device and dtype open")
 
     def network(self, codec: str) -> WindowNetwork:
         """What computes the model for a codec. Raises WeightsError where there is none."""
@@ -151,7 +153,7 @@ class Enhancer:
             return BandedDenoiser(denoiser)
         with self._lock:
             if codec not in self._networks:
-                self._networks[codec] = OnnxNetwork(denoiser, self.backend)
+                self._networks[codec] = OnnxNetwork(denoiser, self.backend, self.dtype)
             return self._networks[codec]
 
     def checkpoint(self, codec: str) -> Checkpoint:

@@ -18,26 +18,39 @@ Backend = Literal["torch", "onnxruntime", "openvino"]
 
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
+ARITHMETIC: dict[str, tuple[torch.dtype, ...]] = {
+    "onnxruntime": (torch.float32,),  # on CPUs it has no convolution in bfloat16
+    "openvino": (torch.float32, torch.bfloat16),
+}
+"""What each of the other libraries can compute in; the last is the one that `auto` prefers where it is fast."""
+
 _Session = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
 class OnnxNetwork:
-    """A `WindowNetwork` that another library computes, in float32.
+    """A `WindowNetwork` that another library computes.
 
     Args:
         denoiser: the network.
         backend: "onnxruntime" or "openvino".
+        dtype: its arithmetic, one of `ARITHMETIC[backend]`.
         threads: of the library; as many as torch has now by default.
 
     Raises:
         UsageError: the library is missing.
     """
 
-    def __init__(self, denoiser: Denoiser, backend: Backend, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        backend: Backend,
+        dtype: torch.dtype = torch.float32,
+        threads: int | None = None,
+    ) -> None:
         self._config, self._names = denoiser.config, inputs_of(denoiser)
         start = {"onnxruntime": _onnxruntime, "openvino": _openvino}[backend]
         try:
-            self._run = start(to_onnx(denoiser), threads or torch.get_num_threads())
+            self._run = start(to_onnx(denoiser), dtype, threads or torch.get_num_threads())
         except ImportError as error:
             raise UsageError(f"the package {backend} is missing", hint=f"pip install {backend}") from error
 
@@ -64,7 +77,7 @@ class OnnxNetwork:
         return torch.from_numpy(self._run(arrays)).to(r_t.dtype)
 
 
-def _onnxruntime(model: bytes, threads: int) -> _Session:
+def _onnxruntime(model: bytes, dtype: torch.dtype, threads: int) -> _Session:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -75,11 +88,12 @@ def _onnxruntime(model: bytes, threads: int) -> _Session:
     return lambda arrays: session.run(None, arrays)[0]
 
 
-def _openvino(model: bytes, threads: int) -> _Session:
+def _openvino(model: bytes, dtype: torch.dtype, threads: int) -> _Session:
     import openvino
 
     core = openvino.Core()
-    settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    precision = "f32" if dtype == torch.float32 else "bf16"
+    settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision}
     compiled = core.compile_model(core.read_model(model=model), "CPU", settings)
 
     def run(arrays: dict[str, np.ndarray]) -> np.ndarray:

@@ -67,7 +67,10 @@ def test_a_network_that_knows_no_position_has_no_such_input() -> None:
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_pictures_come_out_the_same(backend: str, tiny_checkpoint: Checkpoint, jpeg_bytes: JpegFactory) -> None:
     pytest.importorskip(backend)
-    enhancers = [Enhancer(tiny_checkpoint, device="cpu", dtype="float32"), Enhancer(tiny_checkpoint, backend=backend)]  # type: ignore[arg-type]
+    enhancers = [
+        Enhancer(tiny_checkpoint, device="cpu", dtype="float32"),
+        Enhancer(tiny_checkpoint, backend=backend, dtype="float32"),
+    ]  # type: ignore[arg-type]
     picture = decode(jpeg_bytes(20))
     for knobs in (Knobs(), Knobs(steps=3, seed=2, tile=48), Knobs(ensemble=2, mode="fidelity")):
         results: list[EnhancedImage] = [enhancer.run(picture, knobs, depth=32) for enhancer in enhancers]
@@ -81,8 +84,18 @@ def test_pictures_come_out_the_same(backend: str, tiny_checkpoint: Checkpoint, j
 def test_what_a_runtime_cannot_do_is_refused(tiny_checkpoint: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="backend must be one of torch, onnxruntime, openvino"):
         Enhancer(tiny_checkpoint, backend="numpy")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="in float32"):
+    with pytest.raises(UsageError, match="on the CPU in float32"):
         Enhancer(tiny_checkpoint, backend="onnxruntime", dtype="bfloat16")
+    assert Enhancer(tiny_checkpoint, backend="onnxruntime").dtype == torch.float32
+
+
+def test_openvino_computes_in_bfloat16_too(tiny_checkpoint: Checkpoint, jpeg_bytes: JpegFactory) -> None:
+    pytest.importorskip("openvino")
+    exact, low = (Enhancer(tiny_checkpoint, backend="openvino", dtype=dtype) for dtype in ("float32", "bfloat16"))
+    picture = decode(jpeg_bytes(20))
+    pixels = [enhancer.run(picture, depth=32).pixels for enhancer in (exact, low)]
+    # Where the processor knows no bfloat16, OpenVINO computes in float32 all the same.
+    assert np.abs(pixels[0] - pixels[1]).mean() < 2e-3
 
 
 def test_a_file_is_not_replaced_unasked(tiny_model_file: Path, tmp_path: Path) -> None:

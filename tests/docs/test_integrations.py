@@ -1,4 +1,4 @@
-"""Every example of the pages on integrations runs, block after block, in a folder with a photo and streams."""
+"""Every example of the pages on the API and on integrations runs, block after block, in a folder with a photo and streams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image
 from enhance import enhancer
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs" / "integrations").glob("*.md"))
+PAGES = [ROOT / "docs" / "api.md", *sorted((ROOT / "docs" / "integrations").glob("*.md"))]
 NEEDS = {"torch": "kornia", "imageio": "imageio", "opencv": "cv2", "onnx": "onnxruntime", "ray": "ray"}
 """What a page's examples import beside what is always there."""
 
@@ -84,6 +84,11 @@ def test_the_rule_for_make_makes_a_picture(folder: Path, shell: dict[str, str]) 
     done = subprocess.run(["make", "photos/one.png"], cwd=folder, env=shell, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (folder / "photos" / "one.png").is_file()
+
+
+def test_links_lead_somewhere_and_all_pages_are_linked() -> None:
+    linked = set(re.findall(r"\]\(([^)#:]+)\)", (ROOT / "docs/api.md").read_text(encoding="utf-8")))
+    assert linked == {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
