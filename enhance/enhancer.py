@@ -44,6 +44,7 @@ from enhance.inference.tiled_denoiser import TiledDenoiser, WindowNetwork, windo
 from enhance.inference.tiling import padded
 from enhance.knobs import Knobs, KnobValues, Sampling, check_names
 from enhance.models.checkpoint import Checkpoint, load_checkpoint
+from enhance.models.unet import Denoiser
 from enhance.output.writer import OutputFormat, check_depth, check_target, write_image
 from enhance.sources import (
     Array,
@@ -150,7 +151,7 @@ class Enhancer:
         """What computes the model for a codec. Raises WeightsError where there is none."""
         denoiser = self.checkpoint(codec).denoiser
         if self.backend == "torch":
-            return BandedDenoiser(denoiser)
+            return denoiser
         with self._lock:
             if codec not in self._networks:
                 self._networks[codec] = OnnxNetwork(denoiser, self.backend, self.dtype)
@@ -330,6 +331,7 @@ class Enhancer:
     def _at_a_time(self, images: torch.Tensor, model: Checkpoint, sampling: Sampling) -> int:
         network, (height, width) = self.network(model.codec), images.shape[2:]
         window = padded(height, network.stride), padded(width, network.stride)
+        network = BandedDenoiser(network) if isinstance(network, Denoiser) else network  # as it will be used
         needed = state_bytes(height, width, sampling) + window_bytes(network, *window, self.dtype)
         return batch.at_a_time(
             height * width, len(images), self.device, int(0.6 * memory.free_memory(self.device)) // needed

@@ -16,7 +16,7 @@ def add_list_arguments(group: Any) -> None:
     """Adds --files-from and -0."""
     what = "a file with names of inputs, one a line, - for stdin; results keep their folders"
     group.add_argument("--files-from", metavar="LIST", help=what)
-    group.add_argument("-0", "--null", action="store_true", help="the names in LIST end with a null character")
+    group.add_argument("--null", action="store_true", help="the names in LIST end with a null character; -0 for short")
 
 
 def listed_inputs(options: argparse.Namespace) -> list[str]:

@@ -32,7 +32,14 @@ class Parser(argparse.ArgumentParser):
         given = sys.argv[1:] if args is None else list(args)
         for word in self._unknown(given):
             self.error(f"there is no option {word}{self._suggestion(word)}")
-        return super().parse_args(given, namespace)
+        return super().parse_args(self._with_null(given), namespace)
+
+    def _with_null(self, given: list[str]) -> list[str]:
+        """-0 in full: if it were an option, argparse would take every negative number for one, too."""
+        end = given.index("--") if "--" in given else len(given)
+        if "--null" not in self.options():
+            return given
+        return ["--null" if word == "-0" else word for word in given[:end]] + given[end:]
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with one line and status 2."""

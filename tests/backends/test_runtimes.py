@@ -14,7 +14,7 @@ import torch
 
 from enhance import Enhancer
 from enhance.backends.onnx_file import INPUTS, export
-from enhance.backends.runtimes import OnnxNetwork
+from enhance.backends.runtimes import Backend, OnnxNetwork
 from enhance.cli.main import main
 from enhance.codecs.registry import decode
 from enhance.errors import UsageError
@@ -65,12 +65,12 @@ def test_a_network_that_knows_no_position_has_no_such_input() -> None:
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_pictures_come_out_the_same(backend: str, tiny_checkpoint: Checkpoint, jpeg_bytes: JpegFactory) -> None:
+def test_pictures_come_out_the_same(backend: Backend, tiny_checkpoint: Checkpoint, jpeg_bytes: JpegFactory) -> None:
     pytest.importorskip(backend)
     enhancers = [
         Enhancer(tiny_checkpoint, device="cpu", dtype="float32"),
         Enhancer(tiny_checkpoint, backend=backend, dtype="float32"),
-    ]  # type: ignore[arg-type]
+    ]
     picture = decode(jpeg_bytes(20))
     for knobs in (Knobs(), Knobs(steps=3, seed=2, tile=48), Knobs(ensemble=2, mode="fidelity")):
         results: list[EnhancedImage] = [enhancer.run(picture, knobs, depth=32) for enhancer in enhancers]

@@ -1,4 +1,4 @@
-"""Every example of the pages on the API and on integrations runs, block after block, in a folder with a photo and streams."""
+"""Every example of the pages on the API and on integrations runs, in a folder with a photo and streams."""
 
 from __future__ import annotations
 
