@@ -33,7 +33,7 @@ SIDE, GAP = 240, 6
 def drawn() -> Uint8:
     """A face, and fine checks to its right, [SIDE, SIDE, 3]."""
     picture = checks(Sheet(np.random.default_rng(5), SIDE, lambda side: np.zeros((side, side, 3), np.uint8)))
-    picture[:, : SIDE // 2] = data.astronaut()[:SIDE, 160 : 160 + SIDE // 2]
+    picture[:, : SIDE // 2] = data.astronaut()[:SIDE, 160 : 160 + SIDE // 2]  # type: ignore[no-untyped-call]
     return picture
 
 

@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         coded, original, page = (Path(folder) / name for name in ("photo.jpg", "photo.png", "page.html"))
-        Image.fromarray(data.astronaut()).save(original)
+        Image.fromarray(data.astronaut()).save(original)  # type: ignore[no-untyped-call]
         Image.open(original).save(coded, quality=10)
         if enhance(["compare", str(coded), "--original", str(original), "-o", str(page)]):
             raise SystemExit("the page could not be made")
