@@ -37,6 +37,7 @@ class CodedPicture:
         is_shown: it is put out; pictures that cannot be decoded after a random access, for example, are not.
         qp: slice QP (SliceQpY, 7.4.8) of its last slice; may be negative above 8 bits.
         is_intra: all its slices are.
+        layer: its temporal sub-layer; 0 for pictures that all others may build on.
         varies_qp: its headers prepare for blocks with QPs of their own.
         coded_bytes: size of its access unit.
     """
@@ -49,6 +50,7 @@ class CodedPicture:
     is_intra: bool
     varies_qp: bool
     coded_bytes: int
+    layer: int = 0
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,7 @@ class _Stream:
                 is_intra=True,
                 varies_qp=False,
                 coded_bytes=self.packet_bytes,
+                layer=nal.get("nuh_temporal_id_plus1", 1) - 1,
             )
         )
 
