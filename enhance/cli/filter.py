@@ -38,7 +38,7 @@ from enhance.frames.y4m import Y4MHeader
 from enhance.inference.progress import Progress
 from enhance.knobs import Knobs
 from enhance.system.progress import progress_bar, set_facts
-from enhance.video.filter import FrameFilter, constant_rates
+from enhance.video.filter import FrameFilter, Threads, constant_rates
 from enhance.video.input import STDIN, Colour, Video, open_bitstream, open_frames
 from enhance.video.output import STDOUT, FrameWriter, open_output, prints_on_stderr
 

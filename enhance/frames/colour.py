@@ -16,6 +16,8 @@ from enhance.errors import UsageError
 from enhance.frames.format import ColorSpace, FrameFormat, Plane, Planes
 
 Float = npt.NDArray[np.float32]
+Offsets = tuple[Float, ...]
+"""What is added to the planes of a frame."""
 
 _LOBES = 3
 # K_R and K_B: ITU-T H.273, table 4.
@@ -99,18 +101,43 @@ def add_rgb_change(planes: Planes, change: npt.NDArray[np.floating], frame: Fram
     Raises:
         UsageError: as in `rgb_to_yuv`.
     """
-    _check(planes, frame, space)
-    return tuple(
-        _quantised(plane.astype(np.float32) + offset, frame)
-        for plane, offset in zip(planes, _to_planes(change, frame, space))
-    )
+    return add_to_planes(planes, rgb_change_to_planes(change, frame, space), frame)
+
+
+def rgb_change_to_planes(change: npt.NDArray[np.floating], frame: FrameFormat, space: ColorSpace) -> Offsets:
+    """What a change of RGB is in a frame's planes.
+
+    Args:
+        change, frame, space: as in `add_rgb_change`.
+
+    Returns:
+        float32 planes of the frame's shapes, in its code values, not rounded.
+
+    Raises:
+        UsageError: as in `rgb_to_yuv`.
+    """
+    return _to_planes(change, frame, space)
+
+
+def add_to_planes(planes: Planes, offsets: Offsets, frame: FrameFormat) -> Planes:
+    """New planes with offsets in code values added, rounded and clipped to the depth.
+
+    Raises:
+        UsageError: the planes are not what `frame` says.
+    """
+    _check_shapes(planes, frame)
+    return tuple(_quantised(plane.astype(np.float32) + offset, frame) for plane, offset in zip(planes, offsets))
 
 
 def _check(planes: Planes, frame: FrameFormat, space: ColorSpace) -> None:
+    _check_shapes(planes, frame)
+    _check_space(frame, space)
+
+
+def _check_shapes(planes: Planes, frame: FrameFormat) -> None:
     shapes = tuple(plane.shape for plane in planes)
     if shapes != frame.plane_shapes:
         raise UsageError(f"planes of shapes {shapes} are not a {frame.subsampling} frame: {frame.plane_shapes}")
-    _check_space(frame, space)
 
 
 def _check_space(frame: FrameFormat, space: ColorSpace) -> None:
@@ -148,7 +175,7 @@ def _black(frame: FrameFormat, space: ColorSpace) -> tuple[np.float32, ...]:
     return (luma, chroma, chroma)[: len(frame.plane_shapes)]
 
 
-def _to_planes(rgb: npt.NDArray[np.floating], frame: FrameFormat, space: ColorSpace) -> tuple[Float, ...]:
+def _to_planes(rgb: npt.NDArray[np.floating], frame: FrameFormat, space: ColorSpace) -> Offsets:
     """The planes of a picture in code values, those of black taken off, not rounded: a linear map."""
     expected = (frame.height, frame.width) + (() if frame.subsampling == "4:0:0" else (3,))
     if rgb.shape != expected:

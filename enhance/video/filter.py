@@ -1,28 +1,50 @@
-"""The frame loop: decoded frames and their QPs in, enhanced frames of the same format out, one at a time and in order.
+"""The frame loop: decoded frames and their rates in, enhanced frames of the same format out, in their order.
 
-Each frame is enhanced as a still. All frames share the noise of one seed, so what stands still in the input stands
-still in the output.
+Each frame is enhanced as a still, and all share the noise of one seed. Where a frame is the same as the one before it,
+it is corrected in the same way (`enhance.video.still`); one that is the same everywhere costs no network.
 
-Nothing runs ahead: colour conversion takes 2 % of the network's time on a CPU, and a decoder in its own process decodes
-the next frame meanwhile. What reads slowly therefore slows down what writes, and memory is that of one frame.
+Nothing runs ahead but the frames that the network works on at the same time, one of each thread: what reads slowly
+slows down what writes, and memory is that of so many frames.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from enhance.codecs.vvc.rate import MAX_QP, VvcRate
-from enhance.frames.colour import add_rgb_change, yuv_to_rgb
+from enhance.errors import DecodeError
+from enhance.frames.colour import Offsets, add_to_planes, rgb_change_to_planes, yuv_to_rgb
 from enhance.frames.depth import shift_depth
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.images import DecodedImage, EnhancedImage
+from enhance.video.still import StillCorrections, is_same
 
 Enhance = Callable[[DecodedImage], EnhancedImage]
 RatedFrame = tuple[Planes, VvcRate]
+Correct = Callable[[Planes, VvcRate, int], Offsets]
+
+PREDICTED_CHROMA = 0.65
+"""Factor on the correction of chroma in video. The model learned from intra pictures; the least-squares factors are
+1.0 to 1.2 for luma and 0.7 for chroma (medians over coded clips, `enhance.codecs.vvc.reference_qp`)."""
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Frames that several threads work on, each on its own, instead of all threads on one after the other.
+
+    Attributes:
+        count: frames at a time.
+        prepare: called once in each thread, before its first frame.
+    """
+
+    count: int = 1
+    prepare: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +57,7 @@ class FrameFilter:
         space: meaning of their values.
         depth: bits per sample of the frames that go out; as they came in by default.
         source: the name to use in messages.
+        threads: how many frames at a time, and in which threads; one by default.
     """
 
     enhance: Enhance
@@ -42,6 +65,7 @@ class FrameFilter:
     space: ColorSpace
     depth: int | None = None
     source: str = "<video>"
+    threads: Threads = Threads()
 
     @property
     def output(self) -> FrameFormat:
@@ -50,14 +74,24 @@ class FrameFilter:
 
     def run(self, frames: Iterable[RatedFrame]) -> Iterator[Planes]:
         """The enhanced frames, each made when it is asked for."""
-        for number, (planes, rate) in enumerate(frames, 1):
-            yield self.apply(planes, rate, number)
+        still = StillCorrections(self.frame)
+        for planes, offsets in in_order(frames, self.correct, self.threads):
+            settled = still.repeated() if offsets is None else still.settle(planes, offsets)
+            yield self._finished(planes, settled)
 
     def apply(self, planes: Planes, rate: VvcRate, number: int = 1) -> Planes:
-        """Enhances one frame.
+        """Enhances one frame, as if it were the first; arguments and errors as for `correct`.
 
-        The network's change alone is added to the planes: what it leaves alone stays as it was, subsampled chroma and
-        colours outside RGB included.
+        Returns:
+            planes as `output` says.
+        """
+        return self._finished(planes, self.correct(planes, rate, number))
+
+    def correct(self, planes: Planes, rate: VvcRate, number: int = 1) -> Offsets:
+        """What the network adds to one frame.
+
+        Its change alone goes into the planes: what it leaves alone stays as it was, subsampled chroma and colours
+        outside RGB included.
 
         Args:
             planes: as `frame` says; not changed.
@@ -65,22 +99,74 @@ class FrameFilter:
             number: of the frame, counted from 1, for messages.
 
         Returns:
-            planes as `output` says.
+            what to add to the planes, in code values of the deeper of input and output.
 
         Raises:
             EnhanceError: see `Enhancer.run`.
         """
         base = np.clip(yuv_to_rgb(planes, self.frame, self.space), 0, 1)
         enhanced = self.enhance(DecodedImage(base, rate, source=f"{self.source}, frame {number}"))
-        change = enhanced.pixels - base
-        # Rounded once where the output is deeper, and in the last place where it is not.
-        working = replace(self.frame, depth=max(self.frame.depth, self.output.depth))
-        planes = shift_depth(planes, self.frame, working.depth)
-        return shift_depth(add_rgb_change(planes, change, working, self.space), working, self.output.depth)
+        offsets = rgb_change_to_planes(enhanced.pixels - base, self._working, self.space)
+        if rate.predicted and self.space.matrix != "gbr":
+            for chroma in offsets[1:]:
+                np.multiply(chroma, np.float32(PREDICTED_CHROMA), out=chroma)
+        return offsets
+
+    @property
+    def _working(self) -> FrameFormat:
+        """Layout in which corrections are added: rounded once where the output is deeper, else in the last place."""
+        return replace(self.frame, depth=max(self.frame.depth, self.output.depth))
+
+    def _finished(self, planes: Planes, offsets: Offsets) -> Planes:
+        working = self._working
+        deep = shift_depth(planes, self.frame, working.depth)
+        return shift_depth(add_to_planes(deep, offsets, working), working, self.output.depth)
+
+
+def in_order(
+    frames: Iterable[RatedFrame], correct: Correct, threads: Threads
+) -> Iterator[tuple[Planes, Offsets | None]]:
+    """Frames with their corrections, in their order, and as many at a time as there are threads.
+
+    Args:
+        frames: an error that they raise comes after the frames before it.
+        correct: gives the corrections of a frame with a rate and a number, from 1; called in threads if there are more
+            than one.
+        threads: how many.
+
+    Returns:
+        None in the place of corrections for a frame that is the same as the one before it.
+    """
+    source = enumerate(frames, 1)
+    before: Planes | None = None
+    broken: DecodeError | None = None
+    waiting: deque[tuple[Planes, Future[Offsets] | None]] = deque()
+    with ThreadPoolExecutor(threads.count, initializer=threads.prepare) as pool:
+        try:
+            while True:
+                while len(waiting) < threads.count and broken is None:
+                    try:
+                        number, (planes, rate) = next(source)
+                    except StopIteration:
+                        break
+                    except DecodeError as error:
+                        broken = error
+                        break
+                    repeats = before is not None and is_same(before, planes)
+                    waiting.append((planes, None if repeats else pool.submit(correct, planes, rate, number)))
+                    before = planes
+                if not waiting:
+                    break
+                planes, future = waiting.popleft()
+                yield planes, None if future is None else future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    if broken is not None:
+        raise broken
 
 
 def constant_rates(qp: float, offsets: Iterable[float] = ()) -> Iterator[VvcRate]:
-    """The rates of pictures without end.
+    """The rates of pictures without end, taken for those of a video.
 
     Args:
         qp: of the video.
@@ -90,8 +176,8 @@ def constant_rates(qp: float, offsets: Iterable[float] = ()) -> Iterator[VvcRate
     Raises:
         UsageError: the QP is not from 0 to 63.
     """
-    base = VvcRate(qp)
-    group = [VvcRate(min(max(qp + offset, 0), MAX_QP)) for offset in offsets]
+    base = VvcRate(qp, predicted=True)
+    group = [VvcRate(min(max(qp + offset, 0), MAX_QP), predicted=True) for offset in offsets]
     return itertools.cycle(group or [base])
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from enhance.codecs.vvc.log import PictureLog
-from enhance.codecs.vvc.rate import MAX_QP, VvcRate
+from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import DecodeError
 from enhance.frames.format import Planes
 
@@ -30,7 +30,7 @@ _LATE = "VTM writes its log in blocks: `stdbuf -oL DecoderApp ...` writes lines;
 
 
 class FollowedLog:
-    """The slice QPs in a log, in output order. A context: its end closes the log.
+    """The rates of pictures by the slice QPs in a log, in output order. A context: its end closes the log.
 
     Args:
         place: path of the log (a file that grows, a complete one, or a FIFO), or the number of an open descriptor.
@@ -68,9 +68,9 @@ class FollowedLog:
         deadline = time.monotonic() + seconds
         while True:
             self._read()
-            qp = self._pictures.pop()
-            if qp is not None:
-                return VvcRate(min(max(qp, 0), MAX_QP))
+            rate = self._pictures.pop_rate()
+            if rate is not None:
+                return rate
             if self.ended or time.monotonic() >= deadline:
                 return None
             time.sleep(_POLL)

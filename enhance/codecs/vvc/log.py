@@ -15,7 +15,10 @@ import heapq
 import re
 from collections import deque
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from enhance.codecs.vvc.rate import MAX_QP, VvcRate
+from enhance.codecs.vvc.reference_qp import ReferenceQp, predicted_rate
 
 _LINE = re.compile(
     r"\bPOC\s+(?P<poc>-?\d+)\s+(?:LId:\s*(?P<layer>\d+)\s+)?.*?"
@@ -30,6 +33,21 @@ _MAX_REORDERED = 16
 """No picture is put out later than after so many that follow it in output order (H.266 A.4.2, MaxDpbSize)."""
 
 
+@dataclass(frozen=True)
+class _Logged:
+    """What a line says of a picture: its slice QP, and what it is of a video."""
+
+    slice_qp: int
+    reference_qp: float
+    is_predicted: bool
+
+    @property
+    def rate(self) -> VvcRate:
+        if self.is_predicted:
+            return predicted_rate(self.reference_qp)
+        return VvcRate(min(max(self.slice_qp, 0), MAX_QP))
+
+
 @dataclass
 class _Sequence:
     """A coded video sequence.
@@ -40,7 +58,7 @@ class _Sequence:
         has_leading: pictures that precede the first one in output order may still come.
         highest: largest POC so far.
         popped: POC of the picture that was given out last.
-        waiting: heap of (POC, QP).
+        waiting: heap of (POC, what was logged).
         ended: no more pictures will come.
     """
 
@@ -49,7 +67,7 @@ class _Sequence:
     has_leading: bool
     highest: int
     popped: int | None = None
-    waiting: list[tuple[int, int]] = field(default_factory=list)
+    waiting: list[tuple[int, _Logged]] = field(default_factory=list)
     ended: bool = False
 
 
@@ -67,6 +85,9 @@ class PictureLog:
         self._hidden = hidden
         self._layer: str | None = None
         self._sequences: deque[_Sequence] = deque()
+        self._reference = ReferenceQp()
+        self._count = 0
+        self._is_video = False
 
     def feed(self, line: str) -> None:
         """Takes the next line of the log."""
@@ -81,14 +102,30 @@ class PictureLog:
         sequence.highest = max(sequence.highest, poc)
         if nal is not None and nal not in _LEADING and poc != sequence.first:
             sequence.has_leading = False  # leading pictures precede trailing ones in decoding order, too
-        is_another_slice = any(poc == waiting for waiting, _ in sequence.waiting)
-        if not is_another_slice and (sequence.number, poc) not in self._hidden:
-            heapq.heappush(sequence.waiting, (poc, int(match["qp"])))
+        if not any(poc == waiting for waiting, _ in sequence.waiting):  # otherwise it is another slice
+            self._take(sequence, poc, int(match["qp"]), is_intra=match["slice"] in "Ii")
+
+    def _take(self, sequence: _Sequence, poc: int, qp: int, *, is_intra: bool) -> None:
+        self._count += 1
+        if self._count == 2 and not is_intra:  # what the first picture is part of, only the second one tells
+            first = self._sequences[0].waiting
+            first[:] = [(number, replace(logged, is_predicted=True)) for number, logged in first]
+        self._is_video |= not is_intra
+        logged = _Logged(qp, self._reference.take(qp, is_intra=is_intra), self._is_video)
+        if (sequence.number, poc) not in self._hidden:
+            heapq.heappush(sequence.waiting, (poc, logged))
 
     def end(self) -> None:
         """Says that there are no more lines."""
         if self._sequences:
             self._sequences[-1].ended = True
+
+    def pop_rate(self) -> VvcRate | None:
+        """How strongly the next picture in output order was compressed, or None if it is not known yet."""
+        if self._count < 2 and self._sequences and not self._sequences[-1].ended:
+            return None
+        logged = self._pop(written=False)
+        return None if logged is None else logged.rate
 
     def pop(self, *, written: bool = False) -> int | None:
         """The slice QP of the next picture in output order.
@@ -101,13 +138,17 @@ class PictureLog:
         Returns:
             None if it is not known yet.
         """
+        logged = self._pop(written=written)
+        return None if logged is None else logged.slice_qp
+
+    def _pop(self, *, written: bool) -> _Logged | None:
         while len(self._sequences) > 1 and not self._sequences[0].waiting:
             self._sequences.popleft()
         sequence = self._sequences[0] if self._sequences else None
         if sequence is None or not sequence.waiting or not (written or _is_next(sequence)):
             return None
-        sequence.popped, qp = heapq.heappop(sequence.waiting)
-        return qp
+        sequence.popped, logged = heapq.heappop(sequence.waiting)
+        return logged
 
     def _begins_sequence(self, poc: int, nal: str | None, *, is_intra: bool) -> bool:
         sequence = self._sequences[-1]

@@ -22,8 +22,9 @@ class VvcRate:
     Attributes:
         qp: slice QP 0-63 (H.266, SliceQpY at 8 bits; higher depths may go below 0 in a stream and are taken as 0);
             fractions are meaningful, the quantiser step doubles every 6.
-        estimated: True if the slice QP does not tell how coarse the picture is (QPs that change from block to block),
-            and `qp` was estimated from the size of the coded picture.
+        estimated: True if the slice QP does not tell how coarse the picture is (QPs that change from block to block, or
+            prediction from other pictures), and `qp` was estimated.
+        predicted: True for the pictures of a video, of which most are predicted from others.
 
     Raises:
         UsageError: the QP is not from 0 to 63.
@@ -31,6 +32,7 @@ class VvcRate:
 
     qp: float
     estimated: bool = False
+    predicted: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.qp <= MAX_QP:

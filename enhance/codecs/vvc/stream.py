@@ -20,6 +20,7 @@ from enhance.codecs.vvc.process import DecoderStopped
 from enhance.codecs.vvc.programs import ExternalDecoder, choose_decoder
 from enhance.codecs.vvc.qp_estimate import estimate_qp
 from enhance.codecs.vvc.rate import MAX_QP, VvcRate
+from enhance.codecs.vvc.reference_qp import rates_of_video
 from enhance.codecs.vvc.run import DAMAGED, DecoderRun, DecoderSetup, read_headers
 from enhance.codecs.vvc.vui import read_vui
 from enhance.errors import DecodeError, UnsupportedImageError
@@ -43,7 +44,7 @@ class VvcPicture:
 
     Attributes:
         planes: as `VvcStream.frame` says.
-        rate: its QP, estimated where the slice QP does not tell.
+        rate: its QP, estimated where the slice QP does not tell: in video, and where blocks have QPs of their own.
         slice_qp: what its header says.
         coded_bytes: size of its access unit.
     """
@@ -79,6 +80,7 @@ class VvcStream:
     ) -> None:
         self._setup, self._bitstream, self.headers = setup, bitstream, headers
         self._expected = headers.shown()
+        self._rates = rates_of_video(headers.pictures)
         self.frame, self.space, self.notes = self._expected[0].frame, space, notes
         self.decoder, self.count = setup.decoder.name, len(self._expected)
         self._most = self.count if frames is None else min(frames, self.count)
@@ -166,10 +168,9 @@ class VvcStream:
     def _picture(self, run: DecoderRun, planes: Planes, coded: CodedPicture) -> VvcPicture:
         logged = run.slice_qp()
         slice_qp = coded.qp if logged is None else logged
-        rate = VvcRate(min(max(slice_qp, 0), MAX_QP))
-        if self.headers.varies_qp:
-            depth, is_intra = self.frame.depth, coded.is_intra
-            qp = estimate_qp(rate.qp, coded.coded_bytes, planes[0], depth, is_intra=is_intra)
+        rate = self._rates.get((coded.sequence, coded.poc)) or VvcRate(min(max(slice_qp, 0), MAX_QP))
+        if self.headers.varies_qp and not rate.predicted:
+            qp = estimate_qp(rate.qp, coded.coded_bytes, planes[0], self.frame.depth)
             rate = VvcRate(qp, estimated=True)
         return VvcPicture(planes, rate, slice_qp, coded.coded_bytes)
 

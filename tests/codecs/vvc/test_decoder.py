@@ -19,6 +19,7 @@ from enhance.codecs.registry import decode, find_decoder
 from enhance.codecs.vvc.decoder import VvcDecoder, VvcPicture, open_vvc
 from enhance.codecs.vvc.headers import StreamHeaders
 from enhance.codecs.vvc.programs import VTM, VVDEC
+from enhance.codecs.vvc.reference_qp import predicted_rate
 from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
 from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
@@ -64,7 +65,6 @@ def test_qps_follow_their_pictures(vvc_stream: StreamFactory) -> None:
     """Pictures that others are predicted from have lower QPs: in a pyramid every second one is of the highest level."""
     decoded = pictures(vvc_stream(20, 37))
     qps = [picture.slice_qp for picture in decoded]
-    assert [picture.rate.qp for picture in decoded] == qps
     by_size = sorted(decoded, key=lambda picture: -picture.coded_bytes)
     assert by_size[0].slice_qp == min(qps)
     assert len(set(qps)) >= 4
@@ -119,7 +119,8 @@ def test_a_still_is_found_by_its_content(vvc_stream: StreamFactory) -> None:
     planes = pictures(stream, 1)[0].planes
     expected = yuv_to_rgb(planes, FrameFormat(98, 58, "4:2:0", 10), ColorSpace("bt709")).clip(0, 1)
     assert np.array_equal(image.pixels, expected)
-    assert image.details["pictures"] == 2 and image.details["slice_qp"] == image.rate.level
+    assert image.details["pictures"] == 2 and image.details["slice_qp"] == 46
+    assert image.rate == predicted_rate(34)  # it is predicted from the other one
     assert any("`enhance filter`" in note for note in image.notes)
 
 

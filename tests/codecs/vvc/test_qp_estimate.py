@@ -61,22 +61,10 @@ def test_the_user_is_told(vvc_stream: StreamFactory) -> None:
     assert isinstance(image.details["slice_qp"], int)
 
 
-def test_all_pictures_of_a_video_are_estimated(vvc_stream: StreamFactory) -> None:
-    with open_vvc(vvc_stream(5, 36, (160, 112), qpa=True), decoder="ffmpeg") as opened:
-        rates = [(picture.rate, picture.slice_qp) for picture in opened]
-    assert all(rate.estimated for rate, _ in rates)
-    assert sum(rate.qp == slice_qp + 2 for rate, slice_qp in rates) == 4  # the others are predicted
-
-
 @given(
-    st.integers(-48, 80),
-    st.integers(0, 10**9),
-    st.integers(1, 9),
-    st.integers(1, 9),
-    st.sampled_from([8, 10, 16]),
-    st.booleans(),
+    st.integers(-48, 80), st.integers(0, 10**9), st.integers(1, 9), st.integers(1, 9), st.sampled_from([8, 10, 16])
 )
-def test_it_is_always_a_qp(qp: int, coded_bytes: int, height: int, width: int, depth: int, is_intra: bool) -> None:
+def test_it_is_always_a_qp(qp: int, coded_bytes: int, height: int, width: int, depth: int) -> None:
     luma = np.zeros((height, width), np.uint16)
     luma[::2] = 2**depth - 1
-    assert 0 <= estimate_qp(qp, coded_bytes, luma, depth, is_intra=is_intra) <= MAX_QP
+    assert 0 <= estimate_qp(qp, coded_bytes, luma, depth) <= MAX_QP
