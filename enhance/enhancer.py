@@ -360,9 +360,12 @@ class Enhancer:
         Raises:
             WeightsError: there is no usable model for the codec.
         """
-        codec = probable_codec(decoded.rate, knobs)
+        return self.is_small_size(probable_codec(decoded.rate, knobs), decoded.height, decoded.width, knobs)
+
+    def is_small_size(self, codec: str, height: int, width: int, knobs: Knobs) -> bool:
+        """The same for pictures of a codec and a size."""
         evaluations = knobs.resolve(self.checkpoint(codec).sampling).evaluations * knobs.ensemble
-        return decoded.height * decoded.width * evaluations <= _SMALL
+        return height * width * evaluations <= _SMALL
 
     def small_at_a_time(self) -> int:
         """How many small pictures to enhance at a time: one per CPU thread, if memory allows; one on other devices."""

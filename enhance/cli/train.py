@@ -208,7 +208,10 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
         type=int,
         metavar="N",
         help="VVC: squares of each image to code by libvvenc at random QPs "
-        "(default: 2, or 0 with --streams or --pairs)",
+        "(default: 2, or 0 with --streams, --clips or --pairs)",
+    )
+    group.add_argument(
+        "--clips", type=int, default=0, metavar="N", help="VVC: clips of moving images to code as video, by libvvenc"
     )
     group.add_argument(
         "--preset", default="fast", help="VVC: of libvvenc, for training and validation (default: %(default)s)"
@@ -241,7 +244,7 @@ def _jpeg_material(args: argparse.Namespace) -> Material:
 
 
 def _vvc_material(args: argparse.Namespace) -> Material:
-    own = {name: getattr(args, name) for name in ("streams", "pairs", "squares", "preset")}
+    own = {name: getattr(args, name) for name in ("streams", "pairs", "squares", "clips", "preset")}
     return vvc_material(args.images, args.cache or args.output / "pairs", **own, **_common(args))
 
 
@@ -292,8 +295,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--graphics-share and --drawings are more than 1 together")
     if args.codec == "vvc" and args.graphics:
         raise UsageError("--graphics is for --codec jpeg")
-    if args.codec != "vvc" and (args.streams or args.pairs or args.squares is not None):
-        raise UsageError("--streams, --pairs and --squares are for --codec vvc")
+    if args.codec != "vvc" and (args.streams or args.pairs or args.clips or args.squares is not None):
+        raise UsageError("--streams, --pairs, --squares and --clips are for --codec vvc")
     if args.val_graphics and not args.val:
         raise UsageError("--val-graphics goes beside the photos of --val")
     _check_steps(args)

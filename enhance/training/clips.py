@@ -187,9 +187,7 @@ def _cut_out(rng: np.random.Generator, photo: Uint8, height: int, width: int) ->
 
 def _mirrored(photo: Uint8, height: int, width: int) -> Image.Image:
     """The middle of a photo, carried on by its mirror image where it is too small for what moves over it."""
-    rows, columns = (
-        _reflected(length, wanted) for length, wanted in zip(photo.shape[:2], (height, width))
-    )
+    rows, columns = (_reflected(length, wanted) for length, wanted in zip(photo.shape[:2], (height, width)))
     return Image.fromarray(np.ascontiguousarray(photo[rows][:, columns]))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from enhance.diffusion.thresholds import RateTable
 from enhance.evaluation.metrics.perceptual import LpipsDistance
 from enhance.training.calibration import calibrate_jpeg
+from enhance.training.clip_pairs import code_clips
 from enhance.training.crops import RandomCrops, find_images, load_readable
 from enhance.training.decoded import decode_once
 from enhance.training.degradation import JpegDegradation
@@ -115,6 +116,7 @@ def vvc_material(
     streams: Sequence[Path] = (),
     pairs: Sequence[Path] = (),
     squares: int | None = None,
+    clips: int = 0,
     preset: str = "fast",
     validation: ValidationSet | None = None,
     seed: int = 0,
@@ -128,7 +130,8 @@ def vvc_material(
         crop: side of the crops in pixels.
         streams: folders of streams of those pictures, see `find_streams`.
         pairs: folders of pairs from earlier runs.
-        squares: of each picture to code; by default 2, or none where there are streams or pairs.
+        squares: of each picture to code; by default 2, or none where there are streams, clips or pairs.
+        clips: of those pictures to draw and to code as video.
         preset: of libvvenc.
         validation: what the run is validated on.
         seed: of squares and crops.
@@ -140,6 +143,7 @@ def vvc_material(
     found, asked = find_images(photos), validation or ValidationSet()
     coded = take_streams(find_streams(streams), found, cache, workers=workers) if streams else []
     coded += find_pairs(pairs)
+    coded += code_clips(found, cache, clips=clips, seed=seed, workers=workers) if clips else []
     if squares is None:
         squares = 0 if coded else _VVC_SQUARES
     if squares:

@@ -206,10 +206,15 @@ def _keep(
         pixels, qp = decode_vvc(stream(), name)
         if qp != pair.qp:
             raise DecodeError(f"the slice QP is {qp:g}, not {pair.qp:g} as its name says", source=name)
-        if not pair.original.exists():
-            _save(pair.original, original(pixels.shape) if callable(original) else original)
-        _save(pair.base, pixels)
+        save_pair(pair, original(pixels.shape) if callable(original) else original, pixels)
     return pair
+
+
+def save_pair(pair: CodedSquare, original: Uint8, base: npt.NDArray[np.uint16]) -> None:
+    """Writes a pair's files, the original first and only if it is not there yet. Raises OutputError."""
+    if not pair.original.exists():
+        _save(pair.original, original)
+    _save(pair.base, base)
 
 
 def _save(path: Path, values: npt.NDArray[Any]) -> None:

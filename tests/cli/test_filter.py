@@ -20,10 +20,12 @@ import pytest
 from skimage import data
 
 from enhance.cli.main import main
+from enhance.codecs.vvc.decoder import open_vvc
 from enhance.enhancer import Enhancer
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
 from enhance.frames.y4m import Y4MHeader, Y4MReader, read_y4m, write_frame, write_header
+from enhance.knobs import Knobs
 
 Filter = Callable[..., int]
 PHOTO = data.astronaut()[:200, 150:350] / 255
@@ -171,7 +173,27 @@ def seen_qps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return original(self, decoded, *arguments, **options)
 
     monkeypatch.setattr(Enhancer, "run", spy)
+    monkeypatch.setattr(Enhancer, "small_at_a_time", lambda self: 1)  # in their order
     return seen
+
+
+def test_video_is_enhanced_gently_if_nothing_is_asked_for(
+    video: Path, tmp_path: Path, run: Filter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No frame may be farther from its original than it was; who asks for more gets it."""
+    seen: list[Knobs] = []
+    original = Enhancer.run
+
+    def spy(self: Enhancer, decoded: Any, knobs: Knobs, **options: Any) -> Any:
+        seen.append(knobs)
+        return original(self, decoded, knobs, **options)
+
+    monkeypatch.setattr(Enhancer, "run", spy)
+    chosen = ([], ["--mode", "balanced"], ["--mode", "fidelity"], ["--perception", "0.6"], ["--steps", "1"])
+    for number, options in enumerate(chosen):
+        assert run(video, "-o", tmp_path / f"{number}.y4m", "--qp", 37, *options) == 0
+    asked = [(knobs.resolve().steps, knobs.resolve().perception) for knobs in seen[::3]]
+    assert asked == [(1, 0.3), (1, 0.5), (1, 0.0), (8, 0.6), (1, 0.0)]
 
 
 def test_one_qp_for_all_and_groups(video: Path, tmp_path: Path, run: Filter, seen_qps: list[float]) -> None:
@@ -183,7 +205,7 @@ def test_one_qp_for_all_and_groups(video: Path, tmp_path: Path, run: Filter, see
 
 LOG = "".join(
     f"POC {poc:4d} LId:  0 TId: 0 ( {kind}-SLICE, QP {qp} ) [DT  0.080] [L0] [L1]\n"
-    for poc, kind, qp in ((0, "IDR_N_LP, I", 30), (2, "TRAIL, B", 33), (1, "TRAIL, B", 36))
+    for poc, kind, qp in ((0, "IDR_N_LP, I", 30), (2, "TRAIL, I", 33), (1, "TRAIL, I", 36))
 )
 LOG += " Total Time:        0.412 sec. [user]\n"
 
@@ -198,6 +220,10 @@ def test_qps_from_the_log_are_in_output_order(
         place = str(path) if kind == "file" else str(log.fileno())
         assert run(video, "-o", tmp_path / "out.y4m", "--vtm-log", place) == 0
     assert seen_qps == [30, 36, 33]
+    seen_qps.clear()
+    path.write_text(LOG.replace("TRAIL, I", "TRAIL, B"))
+    assert run(video, "-o", tmp_path / "video.y4m", "--vtm-log", path) == 0
+    assert seen_qps == [34, 34, 34], "pictures of a video have the rate of those that they are predicted from"
 
 
 def test_a_log_that_does_not_say_it(
@@ -224,7 +250,8 @@ def test_a_bitstream_brings_its_own_qps(bitstream: Path, tmp_path: Path, run: Fi
     assert run("-b", bitstream, "-o", tmp_path / "out.y4m", "--decoder", "ffmpeg") == 0
     assert read(tmp_path / "out.y4m").frame == FrameFormat(64, 48, "4:2:0", 10)
     assert len(list(read(tmp_path / "out.y4m"))) == len(seen_qps) == 5
-    assert 25 <= min(seen_qps) < max(seen_qps) <= 40
+    with open_vvc(bitstream, decoder="ffmpeg") as stream:
+        assert seen_qps == [picture.rate.qp for picture in stream] and 25 <= min(seen_qps) <= 40
     seen_qps.clear()
     assert run("-b", bitstream, "-o", tmp_path / "own.y4m", "--decoder", "ffmpeg", "--qp", 40, "--gop-qp", "0,1") == 0
     assert seen_qps == [40, 41, 40, 41, 40]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from enhance.codecs.vvc.encoding import ClipCoding, encode_clip
 from enhance.codecs.vvc.decoder import open_vvc
+from enhance.codecs.vvc.encoding import ClipCoding, encode_clip
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.enhancer import Enhancer
 from enhance.frames.colour import rgb_to_yuv

@@ -86,7 +86,12 @@ def encode_clip(
 
 
 def encode_planes(
-    frames: Iterable[Planes], frame: FrameFormat, coding: ClipCoding, *, frame_rate: str = "25", more: Sequence[str] = ()
+    frames: Iterable[Planes],
+    frame: FrameFormat,
+    coding: ClipCoding,
+    *,
+    frame_rate: str = "25",
+    more: Sequence[str] = (),
 ) -> bytes:
     """Codes planar frames of BT.709 with limited range; libvvenc takes 10 bits 4:2:0, ffmpeg makes that of others.
 

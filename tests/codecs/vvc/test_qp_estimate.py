@@ -61,9 +61,7 @@ def test_the_user_is_told(vvc_stream: StreamFactory) -> None:
     assert isinstance(image.details["slice_qp"], int)
 
 
-@given(
-    st.integers(-48, 80), st.integers(0, 10**9), st.integers(1, 9), st.integers(1, 9), st.sampled_from([8, 10, 16])
-)
+@given(st.integers(-48, 80), st.integers(0, 10**9), st.integers(1, 9), st.integers(1, 9), st.sampled_from([8, 10, 16]))
 def test_it_is_always_a_qp(qp: int, coded_bytes: int, height: int, width: int, depth: int) -> None:
     luma = np.zeros((height, width), np.uint16)
     luma[::2] = 2**depth - 1

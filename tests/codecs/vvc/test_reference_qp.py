@@ -11,13 +11,7 @@ from enhance.codecs.vvc.decoder import VvcPicture, open_vvc
 from enhance.codecs.vvc.headers import CodedPicture
 from enhance.codecs.vvc.log import PictureLog
 from enhance.codecs.vvc.rate import MAX_QP, VvcRate
-from enhance.codecs.vvc.reference_qp import (
-    ADAPTED_STEP,
-    INTRA_STEP,
-    ReferenceQp,
-    predicted_rate,
-    rates_of_video,
-)
+from enhance.codecs.vvc.reference_qp import INTRA_STEP, ReferenceQp, predicted_rate, rates_of_video
 from enhance.frames.format import FrameFormat
 
 StreamFactory = Callable[..., bytes]
@@ -31,8 +25,8 @@ def taken(pictures: Iterable[tuple[float, bool]]) -> list[float]:
     return [reference.take(qp, is_intra=is_intra) for qp, is_intra in pictures]
 
 
-def coded(poc: int, qp: int, is_intra: bool, *, varies_qp: bool = False) -> CodedPicture:
-    return CodedPicture(0, poc, FrameFormat(16, 16), True, qp, is_intra, varies_qp, 100)
+def coded(poc: int, qp: int, is_intra: bool) -> CodedPicture:
+    return CodedPicture(0, poc, FrameFormat(16, 16), True, qp, is_intra, False, 100)
 
 
 def test_all_pictures_of_a_group_have_one_reference() -> None:
@@ -56,14 +50,13 @@ def test_a_stream_that_begins_without_an_intra_picture(first: tuple[int, bool]) 
 
 def test_rates_stay_within_what_a_qp_can_be() -> None:
     assert predicted_rate(-12).qp == INTRA_STEP and predicted_rate(63).qp == MAX_QP
-    assert predicted_rate(30, adapts=True) == VvcRate(30 + ADAPTED_STEP, estimated=True, predicted=True)
+    assert predicted_rate(30) == VvcRate(30 + INTRA_STEP, estimated=True, predicted=True)
 
 
 def test_streams_of_intra_pictures_keep_their_own_qps() -> None:
     assert rates_of_video([coded(poc, 30 + poc, True) for poc in range(3)]) == {}
     found = rates_of_video([coded(0, 30, True), coded(2, 34, False), coded(1, 40, False)])
     assert found == {(0, poc): predicted_rate(30) for poc in range(3)}
-    assert rates_of_video([coded(0, 30, True), coded(1, 34, False, varies_qp=True)])[0, 0].qp == 30 + ADAPTED_STEP
 
 
 def logged(pictures: list[tuple[int, int, str]]) -> PictureLog:
@@ -107,8 +100,7 @@ def decoded(stream: bytes) -> list[VvcPicture]:
 def test_all_pictures_of_a_coded_video_have_one_rate(vvc_stream: StreamFactory, qpa: bool) -> None:
     pictures = decoded(vvc_stream(20, 36, (160, 112), qpa=qpa))
     intra = max(pictures, key=lambda picture: picture.coded_bytes)
-    step = ADAPTED_STEP if qpa else INTRA_STEP
-    assert {picture.rate for picture in pictures} == {VvcRate(intra.slice_qp + step, estimated=True, predicted=True)}
+    assert {picture.rate for picture in pictures} == {predicted_rate(intra.slice_qp)}
     assert len({picture.slice_qp for picture in pictures}) >= 4
 
 
