@@ -1,4 +1,4 @@
-"""Clips drawn from photos: the size that is asked for, the same from the same chance, and still where a camera stands."""
+"""Clips drawn from photos: the size that is asked for, the same from the same chance, still where a camera stands."""
 
 from __future__ import annotations
 

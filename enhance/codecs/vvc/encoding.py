@@ -1,4 +1,4 @@
-"""VVC streams for training and measuring, of single pictures and of clips, made by the libvvenc inside imageio-ffmpeg."""
+"""VVC streams for training and measuring, of single pictures and clips, made by the libvvenc inside imageio-ffmpeg."""
 
 from __future__ import annotations
 

@@ -5,11 +5,12 @@ were predicted from, and that is in the end the quality of the intra pictures. S
 above the QP of the intra pictures that they came from, and what stands still is mended in the same way in each.
 
 Measured with the model of intra pictures: for which QP its correction has the right size, a least-squares factor of 1.
-332 pictures of 45 clips, drawn ones (`enhance.training.clips`) and natural ones, coded by libvvenc 1.15 in random access
-and low delay at QPs 22 to 44. It is `INTRA_STEP` above the intra pictures' slice QP, whatever the layer and the slice QP
-of the picture (RMS error 4.0; the size in bits, layer and type, fitted with each clip left out, make it no smaller), and
-that costs 0.01 of the 0.14 dB that the best QP of each picture gains; no picture loses. Where blocks have QPs of their
-own the error is 6.0, and 0.02 of 0.09 dB are lost; higher steps gain more on some clips and do harm on others.
+332 pictures of 45 clips, drawn ones (`enhance.training.clips`) and natural ones, coded by libvvenc 1.15 in random
+access and low delay at QPs 22 to 44. It is `INTRA_STEP` above the intra pictures' slice QP, whatever the layer and the
+slice QP of the picture (RMS error 4.0; the size in bits, layer and type, fitted with each clip left out, make it no
+smaller), and that costs 0.01 of the 0.14 dB that the best QP of each picture gains; no picture loses. Where blocks
+have QPs of their own the error is 6.0, and 0.02 of 0.09 dB are lost; higher steps gain more on some clips and do harm
+on others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rates of videos: one for the pictures of a scene, whatever their slices' QPs, and the same by log as by headers."""
+"""The rates of videos: one for all pictures of a scene, whatever their slices' QPs, by log as by headers."""
 
 from __future__ import annotations
 
