@@ -99,7 +99,7 @@ def _add_output_arguments(group: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Does what was asked for. Returns the exit status."""
-    knobs = _video_knobs(chosen_knobs(options))
+    knobs = video_knobs(chosen_knobs(options))
     _check(options)
     with prints_on_stderr() as stdout, ExitStack() as stack:
         from enhance.enhancer import Enhancer
@@ -133,9 +133,9 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _video_knobs(chosen: dict[str, Any]) -> Knobs:
+def video_knobs(chosen: dict[str, Any]) -> Knobs:
     """The user's choices; what is left open is what suits video."""
-    if all(chosen[name] is None for name in ("mode", "steps", "perception")):
+    if all(chosen.get(name) is None for name in ("mode", "steps", "perception")):
         chosen = {**chosen, "mode": DEFAULT_MODE, "perception": _VIDEO_PERCEPTION}
     return Knobs(**chosen)
 

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""Measures what `enhance filter` does to coded video: gains, frames that lose, and whether still parts stay still.
+
+    scripts/measure_video.py CLIPS --qps 32 37 42 --modes fidelity default --lpips WEIGHTS --csv frames.csv
+
+Every video file of the folder (lossless ones; ffmpeg reads them) is coded by the libvvenc of imageio-ffmpeg in random
+access (or `--low-delay`), without and with its perceptual adaptation (`--adaptation`), decoded, and enhanced as
+`filter` does with `-b`. A mode may also be a number: one step at that perception. A line for each coding and mode:
+
+    Y         mean over frames of the gain in PSNR of luma over the decoded frames, in dB
+    YUV       the same for (6 Y + U + V) / 8
+    frame     the worst frame's gain in luma
+    loses     share of the frames that lose more than 0.05 dB in luma
+    still     mean change of luma from frame to frame where the original stands still, enhanced over decoded
+    LPIPS     change in per cent (of every fourth frame)
+
+The original stands still where its luma changes by less than 1.5 code values (of 255) in the mean over 9x9 samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+
+from enhance.cli.filter import video_knobs
+from enhance.codecs.vvc.decoder import open_vvc
+from enhance.codecs.vvc.encoding import ClipCoding, encode_planes
+from enhance.codecs.vvc.programs import find_ffmpeg
+from enhance.diffusion.noise import NoiseField
+from enhance.enhancer import Enhancer
+from enhance.evaluation.metrics.perceptual import LpipsDistance
+from enhance.frames.colour import yuv_to_rgb
+from enhance.frames.depth import shift_depth
+from enhance.frames.format import ColorSpace, FrameFormat, Planes
+from enhance.frames.y4m import read_y4m
+from enhance.knobs import MODES, Knobs
+from enhance.video.filter import FrameFilter, RatedFrame
+
+Float = npt.NDArray[np.float32]
+
+DEPTH = 10
+_WINDOW, _STILL = 9, 1.5
+_LOOKED_AT = 4
+_SPACE = ColorSpace()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What was measured of a frame.
+
+    Attributes:
+        clip, qp, adapts, mode, number: which it is.
+        y, u, v: gains in PSNR, in dB.
+        moved, moved_before: sums of changes of luma since the frame before where the original stands still, enhanced
+            and decoded.
+        lpips, lpips_before: of the enhanced and of the decoded frame; not a number where it was not measured.
+    """
+
+    clip: str
+    qp: int
+    adapts: bool
+    mode: str
+    number: int
+    y: float
+    u: float
+    v: float
+    moved: float
+    moved_before: float
+    lpips: float
+    lpips_before: float
+
+
+def read_clip(path: Path) -> tuple[FrameFormat, list[Planes]]:
+    """The frames of a video file, 10 bits a sample."""
+    command = [str(find_ffmpeg()), "-v", "error", "-i", str(path), "-strict", "-1", "-f", "yuv4mpegpipe", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    reader = read_y4m(io.BytesIO(raw), source=str(path))
+    frames = [shift_depth(planes, reader.frame, DEPTH) for planes in reader]
+    return FrameFormat(reader.frame.width, reader.frame.height, reader.frame.subsampling, DEPTH), frames
+
+
+def decode(stream: bytes) -> list[RatedFrame]:
+    """All pictures with their rates."""
+    with open_vvc(stream, decoder="ffmpeg") as opened:
+        return [(picture.planes, picture.rate) for picture in opened]
+
+
+def knobs_of(mode: str) -> Knobs:
+    """What a mode of the command line stands for."""
+    if mode == "default":
+        return video_knobs({})
+    return Knobs(mode=mode) if mode in MODES else Knobs(mode="balanced", perception=float(mode))  # type: ignore[arg-type]
+
+
+def psnr(one: npt.NDArray[np.integer], other: npt.NDArray[np.integer]) -> float:
+    """Of two planes, in dB."""
+    error = np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2)
+    return float(10 * np.log10((2**DEPTH - 1) ** 2 / max(error, 1e-3)))
+
+
+def still_samples(before: Planes, now: Planes) -> npt.NDArray[np.bool_]:
+    """Where luma stands still."""
+    change = torch.from_numpy(np.abs(luma(now) - luma(before)) * np.float32(2.0 ** (8 - DEPTH)))[None]
+    mean = torch.nn.functional.avg_pool2d(change, _WINDOW, 1, _WINDOW // 2, count_include_pad=False)
+    found: npt.NDArray[np.bool_] = (mean[0] < _STILL).numpy()
+    return found
+
+
+def luma(planes: Planes) -> Float:
+    """Its code values."""
+    return planes[0].astype(np.float32)
+
+
+class Meter:
+    """Compares enhanced and decoded frames with their originals.
+
+    Args:
+        frame: their layout.
+        original, decoded: the frames.
+        distance: LPIPS, or None.
+    """
+
+    def __init__(
+        self, frame: FrameFormat, original: list[Planes], decoded: list[Planes], distance: LpipsDistance | None
+    ) -> None:
+        self._frame, self._original, self._decoded, self._distance = frame, original, decoded, distance
+        self._still = [None, *(still_samples(a, b) for a, b in zip(original, original[1:]))]
+        self._looks = {number: self._lpips(number, decoded[number]) for number in range(0, len(original), _LOOKED_AT)}
+
+    def __call__(self, name: Callable[..., Frame], enhanced: Iterator[Planes]) -> Iterator[Frame]:
+        """Measures the frames, named by `name`."""
+        last: Planes | None = None
+        for number, planes in enumerate(enhanced):
+            original, decoded = self._original[number], self._decoded[number]
+            gains = [psnr(o, e) - psnr(o, d) for o, d, e in zip(original, decoded, planes)]
+            moved = self._moved(number, last, planes), self._moved(number, self._decoded[number - 1], decoded)
+            looks = self._looks.get(number, np.nan)
+            lpips = np.nan if np.isnan(looks) else self._lpips(number, planes)
+            yield name(number, *gains, *moved, lpips, looks)
+            last = planes
+
+    def _moved(self, number: int, before: Planes | None, now: Planes) -> float:
+        still = self._still[number]
+        if still is None or before is None:
+            return 0.0
+        return float(np.abs(luma(now) - luma(before))[still].sum())
+
+    def _lpips(self, number: int, planes: Planes) -> float:
+        if self._distance is None:
+            return float("nan")
+        pictures = (yuv_to_rgb(it, self._frame, _SPACE).clip(0, 1) * 255 for it in (self._original[number], planes))
+        return self._distance(*pictures)
+
+
+def measure(options: argparse.Namespace) -> Iterator[Frame]:
+    """All frames of all codings and modes."""
+    enhancer = Enhancer(options.model, threads=options.threads)
+    distance = LpipsDistance("alex", options.lpips) if options.lpips else None
+    noise = NoiseField(0, kept_blocks=512)
+    paths = sorted(path for path in options.clips.iterdir() if path.suffix in (".mkv", ".mp4", ".y4m"))
+    for path, qp, adapts in tqdm(list(product(paths, options.qps, options.adaptation)), unit="coding", disable=None):
+        frame, original = read_clip(path)
+        coding = ClipCoding(qp, adapts=bool(adapts), low_delay=options.low_delay, preset=options.preset)
+        rated = decode(encode_planes(original, frame, coding))
+        meter = Meter(frame, original, [planes for planes, _ in rated], distance)
+        for mode in options.modes:
+            run = partial(enhancer.run, knobs=knobs_of(mode), noise=noise)
+            enhanced = FrameFilter(run, frame, _SPACE).run(rated)
+            yield from meter(partial(Frame, path.stem, qp, bool(adapts), mode), enhanced)
+
+
+def summary(frames: list[Frame]) -> str:
+    """One line of the table."""
+    y, u, v = (np.array([getattr(frame, name) for frame in frames]) for name in "yuv")
+    before = sum(frame.moved_before for frame in frames)
+    still = sum(frame.moved for frame in frames) / before if before else np.nan
+    looks = [(frame.lpips, frame.lpips_before) for frame in frames if not np.isnan(frame.lpips)]
+    change = 100 * (np.mean([now / then for now, then in looks]) - 1) if looks else np.nan
+    weighted, loses = ((6 * y + u + v) / 8).mean(), 100 * (y < -0.05).mean()
+    return f"{y.mean():+6.3f} {weighted:+6.3f} {y.min():+6.2f} {loses:5.1f}% {still:6.2f} {change:+6.1f}%"
+
+
+def report(frames: list[Frame]) -> None:
+    """A line for each coding and mode, and for all codings of a mode together; the worst clip beside it."""
+    names = ("mode", "QP", "adapts", "Y", "YUV", "frame", "loses", "still", "LPIPS")
+    print(" ".join(f"{name:>{width}}" for name, width in zip(names, (10, 3, 6, 6, 6, 6, 6, 6, 7))))
+    for mode in dict.fromkeys(frame.mode for frame in frames):
+        of_mode = [frame for frame in frames if frame.mode == mode]
+        for qp, adapts in dict.fromkeys((frame.qp, frame.adapts) for frame in of_mode):
+            part = [frame for frame in of_mode if (frame.qp, frame.adapts) == (qp, adapts)]
+            print(f"{mode:>10} {qp:3d} {adapts!s:>6} {summary(part)}")
+        clips: dict[tuple[str, int, bool], list[float]] = defaultdict(list)
+        for frame in of_mode:
+            clips[frame.clip, frame.qp, frame.adapts].append(frame.y)
+        worst = min(clips, key=lambda clip: float(np.mean(clips[clip])))
+        print(f"{mode:>10} all        {summary(of_mode)}  worst clip {worst} {np.mean(clips[worst]):+.3f} dB")
+
+
+def main() -> None:
+    """Measures, and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clips", type=Path, help="folder of lossless video files")
+    parser.add_argument("--qps", type=int, nargs="+", default=[32, 37, 42], help="that libvvenc is asked for")
+    parser.add_argument("--adaptation", type=int, nargs="+", choices=(0, 1), default=[0, 1], help="libvvenc's -qpa")
+    parser.add_argument("--low-delay", action="store_true", help="instead of random access")
+    parser.add_argument("--preset", default="faster", help="of libvvenc (default: %(default)s)")
+    parser.add_argument("--modes", nargs="+", default=["fidelity", "default"], help="of `filter`, or perceptions")
+    parser.add_argument("--model", type=Path, help="in place of the one that ships")
+    parser.add_argument("--lpips", type=Path, help="folder of LPIPS weights")
+    parser.add_argument("--threads", type=int, help="of the network")
+    parser.add_argument("--csv", type=Path, help="every frame's numbers")
+    options = parser.parse_args()
+    frames = list(measure(options))
+    if options.csv:
+        with options.csv.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(asdict(frames[0])))
+            writer.writeheader()
+            writer.writerows(map(asdict, frames))
+    report(frames)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
