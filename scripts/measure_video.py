@@ -103,7 +103,7 @@ def knobs_of(mode: str) -> Knobs:
     """What a mode of the command line stands for."""
     if mode == "default":
         return video_knobs({})
-    return Knobs(mode=mode) if mode in MODES else Knobs(mode="balanced", perception=float(mode))  # type: ignore[arg-type]
+    return Knobs(mode=mode) if mode in MODES else Knobs(mode="balanced", perception=float(mode))
 
 
 def psnr(one: npt.NDArray[np.integer], other: npt.NDArray[np.integer]) -> float:

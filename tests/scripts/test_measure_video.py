@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import runpy
 import subprocess
 import sys
@@ -24,22 +25,13 @@ def script() -> dict[str, Any]:
 def test_a_clip_is_coded_enhanced_and_measured(tiny_vvc_model_file: Path, tmp_path: Path) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
-    source = [
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc2=size=64x48:rate=5",
-        "-frames:v",
-        "4",
-        "-pix_fmt",
-        "yuv420p",
-        "-c:v",
-        "ffv1",
-    ]
+    source = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=5", "-frames:v", "4"]
+    source += ["-pix_fmt", "yuv420p", "-c:v", "ffv1"]
     subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, str(clips / "a.mkv")], check=True)
     command = [sys.executable, str(SCRIPT), str(clips), "--model", str(tiny_vvc_model_file), "--threads", "1"]
     command += ["--qps", "37", "--modes", "fidelity", "0.4", "--csv", str(tmp_path / "frames.csv")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["mode", *["fidelity"] * 3, *["0.4"] * 3]
     assert "worst clip ('a', 37, " in lines[3]
