@@ -85,6 +85,34 @@ BELIEVED = Trust(full=math.inf, none=math.inf)
 
 
 @dataclass(frozen=True)
+class ColourDescription:
+    """Which light a picture's values mean, by the code points of ITU-T H.273.
+
+    Attributes:
+        primaries: ColourPrimaries: 1 for BT.709, 9 for BT.2020, 12 for P3.
+        transfer: TransferCharacteristics: 1 for BT.709, 13 for sRGB, 16 for PQ, 18 for HLG.
+    """
+
+    primaries: int
+    transfer: int
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether a viewer that knows nothing shows it as it is meant, or nearly: BT.709 or not said."""
+        return self.primaries in (1, 2) and self.transfer in (1, 2, 6, 13, 14, 15)
+
+    def describe(self) -> str:
+        """In words: "BT.2020, PQ"."""
+        primaries = {1: "BT.709", 2: "", 5: "BT.601", 6: "BT.601", 9: "BT.2020", 11: "DCI-P3", 12: "P3"}
+        transfers = {1: "", 2: "", 6: "", 8: "linear", 13: "sRGB", 14: "", 15: "", 16: "PQ", 18: "HLG"}
+        names = (
+            primaries.get(self.primaries, f"primaries {self.primaries}"),
+            transfers.get(self.transfer, f"transfer {self.transfer}"),
+        )
+        return ", ".join(filter(None, names))
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What a file holds beside its pixels, and what a result takes over: EXIF, colour profile, XMP, comment, ...
 
@@ -97,6 +125,7 @@ class Metadata:
         gain_map: the JPEG file of an HDR gain map that followed the picture.
         dpi: horizontal and vertical pixels per inch.
         orientation: EXIF orientation 1-8. Pixels are always stored unrotated; the writer keeps or applies it, once.
+        colour: what the pixels mean where no profile says it and it is not what everybody assumes: HDR, wide gamut.
     """
 
     exif: bytes | None = None
@@ -107,6 +136,7 @@ class Metadata:
     gain_map: bytes | None = None
     dpi: tuple[float, float] | None = None
     orientation: int = 1
+    colour: ColourDescription | None = None
 
 
 @dataclass(frozen=True, repr=False)

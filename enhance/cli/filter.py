@@ -6,6 +6,9 @@ Here a call's options become an input, rates, knobs and an output; `enhance.vide
 from __future__ import annotations
 
 import argparse
+import itertools
+import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -57,7 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance filter` understands."""
     parser.usage = "enhance filter [IN] [-b BITSTREAM] [-o OUT] [--qp N] [options]"
     parser.add_argument("input", nargs="?", metavar="IN", help="y4m or raw YUV: a file or a FIFO; stdin by default")
-    parser.add_argument("-b", "--bitstream", metavar="FILE", help="decode this VVC file instead; - reads stdin")
+    parser.add_argument(
+        "-b",
+        "--bitstream",
+        metavar="FILE",
+        help="decode this VVC stream instead, or the one in an MP4, MKV or TS; - reads stdin",
+    )
+    parser.add_argument("--frames", type=_frames, metavar="A:B", help="only frames A to B - 1, counted from 0")
     parser.add_argument("-o", "--output", metavar="OUT", default=STDOUT, help="a file or a FIFO; stdout by default")
     parser.add_argument("--force", action="store_true", help="replace an output that exists")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
@@ -108,7 +117,9 @@ def main(options: argparse.Namespace) -> int:
         enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
         enhancer.checkpoint(VVC.name)  # a missing model shows before anything waits for the other end of a pipe
         video = stack.enter_context(source)
-        report = stack.enter_context(_Report(video.source, video.notes, quiet=options.quiet))
+        wanted = options.frames or slice(None)
+        count = None if video.count is None else len(range(video.count)[wanted])
+        report = stack.enter_context(_Report(video.source, video.notes, count, quiet=options.quiet))
 
         # All frames have the same noise: what stands still stays still. Kept for frames of up to 2 megapixels.
         noise = NoiseField(knobs.seed, kept_blocks=_KEPT_BLOCKS)
@@ -120,12 +131,14 @@ def main(options: argparse.Namespace) -> int:
             return enhanced
 
         threads = _threads(enhancer, video.frame, knobs)
-        chosen = FrameFilter(enhance, video.frame, video.space, options.output_depth or None, video.source, threads)
+        frame_filter = FrameFilter(
+            enhance, video.frame, video.space, options.output_depth or None, video.source, threads
+        )
         place = open_output(options.output, stdout=stdout, source=video.source, overwrite=options.force)
         with place as stream:
             name = "<stdout>" if options.output == STDOUT else options.output
-            writer = FrameWriter(stream, _layout(options, video, chosen.output), name=name)
-            for planes in chosen.run(video.frames):
+            writer = FrameWriter(stream, _layout(options, video, frame_filter.output), name=name)
+            for planes in frame_filter.run(itertools.islice(video.frames, wanted.start or 0, wanted.stop)):
                 writer.write(planes)
                 report.tick()
             if not writer.count:
@@ -146,6 +159,15 @@ def _threads(enhancer: Enhancer, frame: FrameFormat, knobs: Knobs) -> Threads:
 
     count = enhancer.small_at_a_time() if enhancer.is_small_size(VVC.name, frame.height, frame.width, knobs) else 1
     return Threads(count, use_one_thread) if count > 1 else Threads()
+
+
+def _frames(text: str) -> slice:
+    """A:B, of which either may be left out."""
+    match = re.fullmatch("([0-9]{0,9}):([0-9]{0,9})", text)
+    start, stop = (int(part) if part else None for part in match.groups()) if match else (0, 0)
+    if stop is not None and stop <= (start or 0):
+        raise argparse.ArgumentTypeError(f"a range of frames, like 0:100, 48: or :24, not {text!r}")
+    return slice(start, stop)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -211,42 +233,61 @@ def _layout(options: argparse.Namespace, video: Video, frame: FrameFormat) -> Y4
     by_name = _FORMATS.get(Path(options.output).suffix.lower(), "raw" if video.is_raw else "y4m")
     if (by_name if options.output_format == "auto" else options.output_format) == "raw":
         return frame
-    return Y4MHeader.of(frame, video.space) if video.header is None else video.header.with_depth(frame.depth)
+    if video.header is not None:
+        return video.header.with_depth(frame.depth)
+    facts = video.facts
+    return Y4MHeader.of(frame, video.space, frame_rate=facts.frame_rate, sample_aspect=facts.sample_aspect)
 
 
 class _Report:
     """Progress, notes and a summary on stderr. A context."""
 
-    def __init__(self, source: str, notes: tuple[str, ...], *, quiet: bool) -> None:
+    def __init__(self, source: str, notes: tuple[str, ...], count: int | None, *, quiet: bool) -> None:
         self._source = source
         self._notes = dict.fromkeys(notes)
         self._quiet = quiet
         self._count = 0
         self._began = time.monotonic()
+        self._shares: dict[object, float] = {}  # of the frames that are worked on, the oldest first
+        self._lock = threading.Lock()
         self._pixels = 0
-        layout = "{desc} [{elapsed}{postfix}]"
-        self._bar = progress_bar("filtering", shown=not quiet, bar_format=layout)
-        self._show(0.0)
+        self._of = "" if count is None else f" of {count}"
+        left = "" if count is None else ", {remaining} left"
+        layout = "{desc} [{elapsed}" + left + "{postfix}]"
+        self._bar = progress_bar("filtering", count, shown=not quiet, bar_format=layout)
+        self._show()
 
     def note(self, *notes: str) -> None:
         """Takes what the user should know; each is told once."""
         self._notes.update(dict.fromkeys(notes))
 
     def follow(self, pixels: int) -> Progress:
-        """What is to be told how far the work on the next frame is."""
-        self._pixels = pixels
-        return self._show
+        """What is to be told how far the work on a frame is, from whichever thread."""
+        frame = object()
+
+        def show(share: float) -> None:
+            with self._lock:
+                self._pixels = pixels
+                self._shares[frame] = share
+                self._show()
+
+        return show
 
     def tick(self) -> None:
         """One more frame has been written."""
-        self._count += 1
-        self._show(0.0)
+        with self._lock:
+            self._count += 1
+            if self._shares:
+                del self._shares[next(iter(self._shares))]
+            self._show()
 
-    def _show(self, share: float) -> None:
+    def _show(self) -> None:
+        share = sum(self._shares.values())
         done = self._count + share
         seconds = max(time.monotonic() - self._began, 1e-9)
         speed = done * self._pixels / 1e6 / seconds
-        self._bar.set_description_str(f"{done:.2f} frames" if share else f"{self._count} frames", refresh=False)
+        count = f"{done:.2f}" if share else f"{self._count}"
+        self._bar.set_description_str(f"{count}{self._of} frames", refresh=False)
         self._bar.set_postfix_str(f"{speed:.2f} MP/s, {done / seconds:.2f} frames/s", refresh=False)
         set_facts(self._bar, megapixels_per_second=round(speed, 3))
         self._bar.update(done - self._bar.n)

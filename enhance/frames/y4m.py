@@ -78,20 +78,30 @@ class Y4MHeader:
         return Y4MHeader(words if tag in words else (*words, tag), frame)
 
     @classmethod
-    def of(cls, frame: FrameFormat, space: ColorSpace, *, frame_rate: tuple[int, int] = (25, 1)) -> Y4MHeader:
+    def of(
+        cls,
+        frame: FrameFormat,
+        space: ColorSpace,
+        *,
+        frame_rate: tuple[int, int] | None = None,
+        sample_aspect: tuple[int, int] | None = None,
+    ) -> Y4MHeader:
         """The header for frames that did not come from a y4m file.
 
         Args:
             frame: their layout.
             space: range and chroma location are written down where the format has names for them.
-            frame_rate: frames per second as a fraction.
+            frame_rate: frames per second as a fraction; None: unknown, for which a player needs a number, 25.
+            sample_aspect: width and height of a sample as a fraction; None: unknown.
         """
+        frames, seconds = frame_rate or (25, 1)
+        wide, high = sample_aspect or (0, 0)
         words = (
             f"W{frame.width}",
             f"H{frame.height}",
-            f"F{frame_rate[0]}:{frame_rate[1]}",
+            f"F{frames}:{seconds}",
             "Ip",
-            "A0:0",  # unknown
+            f"A{wide}:{high}",
             f"C{_tag_of(frame, space.chroma_location)}",
             f"XCOLORRANGE={'FULL' if space.full_range else 'LIMITED'}",
         )

@@ -21,7 +21,7 @@ from enhance.metadata.carry_over import carry_over, orient
 from enhance.metadata.exif import PREFIX
 from enhance.metadata.photoshop import HEADER
 from enhance.output.fitting import encode_without_obstacles, fit
-from enhance.output.high_depth import encode_png16, encode_tiff
+from enhance.output.high_depth import cicp, encode_png16, encode_tiff
 from enhance.output.multi_picture import with_second_picture
 
 DEFAULT_JPEG_QUALITY = 95
@@ -183,6 +183,8 @@ def _encode_png(pixels: Pixels, metadata: Metadata, *, quality: int | None) -> b
     if pixels.dtype == np.uint16:
         return encode_png16(pixels, metadata, kept)
     chunks = PngImagePlugin.PngInfo()
+    if metadata.colour:
+        chunks.add(b"cICP", cicp(metadata.colour))
     for keyword, text in kept.items():
         chunks.add_itxt(keyword, text)
     return _save(pixels, metadata, format="PNG", compress_level=_PNG_LEVEL, pnginfo=chunks, dpi=metadata.dpi)

@@ -31,9 +31,11 @@ _MOST_BYTES = {
 _DPI = {"PNG": (0.02, 5e7), "JPEG": (0.5, 65535), "WEBP": (0, float("inf")), "TIFF": (1e-6, 4e9)}
 _NAMES = {
     "exif": "EXIF", "icc_profile": "ICC profile", "xmp": "XMP", "comment": "comment", "photoshop": "IPTC",
-    "dpi": "resolution",
+    "dpi": "resolution", "colour": "colour description",
 }  # fmt: skip
-_ABSENT = {"WEBP": ("comment", "photoshop"), "PNG": ("photoshop",), "JPEG": (), "TIFF": ()}
+_ABSENT = {
+    "WEBP": ("comment", "photoshop", "colour"), "PNG": ("photoshop",), "JPEG": ("colour",), "TIFF": ("colour",),
+}  # fmt: skip
 
 
 def fit(metadata: Metadata, fmt: str, *, is_gray: bool) -> tuple[Metadata, tuple[str, ...]]:

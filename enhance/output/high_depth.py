@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, TiffTags
 
 from enhance.errors import OutputError
-from enhance.images import Metadata, Pixels
+from enhance.images import ColourDescription, Metadata, Pixels
 from enhance.metadata.exif import PREFIX
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,12 @@ _STORAGE_TAGS = {
 }  # fmt: skip
 
 
+def cicp(colour: ColourDescription) -> bytes:
+    """The chunk that says what RGB of full range means (PNG, third edition, 11.3.2.6)."""
+    identity, full_range = 0, 1
+    return bytes((colour.primaries, colour.transfer, identity, full_range))
+
+
 def encode_png16(pixels: Pixels, metadata: Metadata, texts: dict[str, str]) -> bytes:
     """A 16-bit PNG of [H, W] gray or [H, W, 3] RGB uint16 pixels with ICC profile, EXIF, resolution and texts."""
     height, width = pixels.shape[:2]
@@ -42,6 +48,8 @@ def encode_png16(pixels: Pixels, metadata: Metadata, texts: dict[str, str]) -> b
         previous = row
     compressed.append(compressor.flush())
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 0 if pixels.ndim == 2 else 2, 0, 0, 0))]
+    if metadata.colour:
+        chunks.append((b"cICP", cicp(metadata.colour)))
     if metadata.icc_profile:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile)))
     if metadata.dpi:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from enhance.codecs.reading import read_stdin
+from enhance.codecs.vvc.facts import StreamFacts
 from enhance.codecs.vvc.followed_log import FollowedLog, rated_by_log
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import DecodeError, UsageError
@@ -21,6 +22,7 @@ from enhance.system.limits import DEFAULT_LIMITS, DEFAULT_MAX_PIXELS, Limits
 from enhance.video.filter import RatedFrame, rated
 
 STDIN = "-"
+_NOTHING_SAID = StreamFacts()
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Video:
         header: of a y4m stream, as it came.
         is_raw: they came as raw planes.
         notes: what the user should know, one line each.
+        facts: of a bitstream.
+        count: of the frames, where it is known.
     """
 
     frames: Iterator[RatedFrame]
@@ -60,6 +64,8 @@ class Video:
     header: Y4MHeader | None = None
     is_raw: bool = False
     notes: tuple[str, ...] = ()
+    facts: StreamFacts = _NOTHING_SAID
+    count: int | None = None
 
 
 @contextmanager
@@ -148,7 +154,15 @@ def open_bitstream(
         frames: Iterator[RatedFrame] = ((picture.planes, picture.rate) for picture in stream)
         if rates is not None:
             frames = rated((planes for planes, _ in frames), rates)
-        yield Video(frames, stream.frame, stream.space, source, notes=tuple(stream.notes))
+        notes = (*stream.notes, *_unsayable(stream.facts))
+        yield Video(frames, stream.frame, stream.space, source, notes=notes, facts=stream.facts, count=stream.count)
+
+
+def _unsayable(facts: StreamFacts) -> tuple[str, ...]:
+    """What y4m and raw frames cannot say of them."""
+    if facts.colour is None or facts.colour.is_usual:
+        return ()
+    return (f"its colours are {facts.colour.describe()}, which y4m cannot say: tell it to what reads the output",)
 
 
 def name_of(name: str) -> str:

@@ -21,6 +21,7 @@ from skimage import data
 
 from enhance.cli.main import main
 from enhance.codecs.vvc.decoder import open_vvc
+from enhance.codecs.vvc.encoding import ClipCoding, encode_clip
 from enhance.enhancer import Enhancer
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
@@ -520,3 +521,57 @@ def test_memory_is_flat(tmp_path: Path, run: Filter) -> None:
 def resident_bytes() -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+
+
+# --- what a stream says of itself ------------------------------------------------------------------------------------
+
+
+def test_the_streams_frame_rate_and_sample_shape_are_written(tmp_path: Path, run: Filter) -> None:
+    picture = np.ascontiguousarray(data.astronaut()[100:148, 150:214])
+    stream = encode_clip([picture] * 2, ClipCoding(32), frame_rate="60000/1001")
+    (tmp_path / "in.266").write_bytes(stream)
+    assert run("-b", tmp_path / "in.266", "-o", tmp_path / "out.y4m", "--decoder", "ffmpeg") == 0
+    parameters = read(tmp_path / "out.y4m").header.parameters
+    assert "F60000:1001" in parameters and "A1:1" in parameters and "XCOLORRANGE=LIMITED" in parameters
+
+
+def test_colours_that_y4m_cannot_say_are_told(tmp_path: Path, run: Filter, capfd: pytest.CaptureFixture[str]) -> None:
+    picture = np.ascontiguousarray(data.astronaut()[100:148, 150:214])
+    more = ["-vf", "setparams=color_primaries=bt2020:color_trc=smpte2084", "-color_primaries", "bt2020"]
+    stream = encode_clip([picture], ClipCoding(32), more=[*more, "-color_trc", "smpte2084"])
+    (tmp_path / "in.266").write_bytes(stream)
+    assert run("-b", tmp_path / "in.266", "-o", tmp_path / "out.y4m", "--decoder", "ffmpeg") == 0
+    assert "its colours are BT.2020, PQ, which y4m cannot say" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("frames", "expected"), [("1:3", [1, 2]), (":2", [0, 1]), ("2:", [2]), ("1:99", [1, 2])])
+def test_some_of_the_frames(
+    frames: str, expected: list[int], video: Path, tmp_path: Path, run: Filter, seen_qps: list[float]
+) -> None:
+    rates = ["--qp", 30, "--gop-qp", "0,1,2"]
+    assert run(video, "-o", tmp_path / "all.y4m", *rates) == 0
+    seen_qps.clear()
+    assert run(video, "-o", tmp_path / "some.y4m", *rates, "--frames", frames) == 0
+    assert seen_qps == [30 + number for number in expected], "each frame keeps its rate"
+    whole, some = (list(read(tmp_path / name)) for name in ("all.y4m", "some.y4m"))
+    assert [SMALL.pack(planes) for planes in some] == [SMALL.pack(whole[number]) for number in expected]
+
+
+@pytest.mark.parametrize("frames", ["3:3", "4:2", "1", "a:b", "1:2:3", "-1:2"])
+def test_no_range_of_frames(frames: str, video: Path, run: Filter, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(video, f"--frames={frames}", "--qp", 30) == 2
+    assert "a range of frames" in capfd.readouterr().err
+
+
+def test_a_movie_is_filtered_and_its_progress_told(
+    bitstream: Path, tmp_path: Path, run: Filter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    movie = tmp_path / "in.mp4"
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "vvc", "-i", str(bitstream)]
+    subprocess.run([*ffmpeg, "-c", "copy", str(movie)], check=True)
+    for source, name in ((bitstream, "plain"), (movie, "movie")):
+        assert run("-b", source, "-o", tmp_path / f"{name}.y4m", "--decoder", "ffmpeg") == 0
+    assert "5 of 5 frames" in capfd.readouterr().err
+    plain, taken = (read(tmp_path / f"{name}.y4m") for name in ("plain", "movie"))
+    assert plain.header == taken.header
+    assert [SMALL.pack(planes) for planes in plain] == [SMALL.pack(planes) for planes in taken]

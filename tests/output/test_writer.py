@@ -11,6 +11,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from enhance.codecs.registry import decode
 from enhance.errors import EnhanceError, OutputError, UsageError
-from enhance.images import EnhancedImage, EnhancementRecord, Metadata, Pixels
+from enhance.images import ColourDescription, EnhancedImage, EnhancementRecord, Metadata, Pixels
 from enhance.output.writer import OutputFormat, encode_image, encode_with_notes, write_bytes, write_image
 
 ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
@@ -427,3 +428,23 @@ def test_a_library_that_fails_gives_an_output_error(monkeypatch: pytest.MonkeyPa
         with pytest.raises(EnhanceError) as caught:
             encode_image(enhanced(picture()), "png")
         assert isinstance(caught.value, OutputError) and caught.value.hint
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_png_says_which_light_its_values_mean(depth: int) -> None:
+    """cICP: primaries, transfer, RGB, full range (PNG, third edition); readers find the picture as before."""
+    pixels = np.arange(48, dtype=np.uint8 if depth == 8 else np.uint16).reshape(4, 4, 3)
+    image = EnhancedImage(pixels, record=None, metadata=Metadata(colour=ColourDescription(9, 16)))  # type: ignore[arg-type]
+    content = encode_image(image, "png", depth=depth)
+    assert content.index(b"cICP\x09\x10\x00\x01") < content.index(b"IDAT")
+    assert Image.open(io.BytesIO(content)).size == (4, 4)
+    plain = encode_image(replace(image, metadata=Metadata()), "png", depth=depth)
+    assert b"cICP" not in plain
+
+
+@pytest.mark.parametrize("fmt", ["jpeg", "webp", "tiff"])
+def test_formats_that_cannot_say_it_tell(fmt: str) -> None:
+    metadata = Metadata(colour=ColourDescription(9, 18))
+    image = EnhancedImage(np.zeros((4, 4, 3), np.uint8), record=None, metadata=metadata)  # type: ignore[arg-type]
+    notes = encode_with_notes(image, fmt).notes
+    assert any(note.startswith("colour description dropped") for note in notes)

@@ -11,7 +11,7 @@ from enhance.codecs.vvc.nal import is_vvc
 from enhance.codecs.vvc.stream import PATIENCE, VvcPicture, VvcStream, open_vvc
 from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.format import ChromaLocation, Matrix
-from enhance.images import DecodedImage, InspectedImage
+from enhance.images import DecodedImage, InspectedImage, Metadata
 from enhance.system.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["VvcDecoder", "VvcPicture", "VvcStream", "open_vvc"]
@@ -59,11 +59,13 @@ class VvcDecoder:
         """The first picture: float32 [H, W, 3] RGB or [H, W], clipped to 0 to 1. Errors as in `open_vvc`."""
         with open_vvc(data, source_name=source, limits=limits, frames=1, **self._options) as stream:
             picture = next(iter(stream))
+        colour = stream.facts.colour
         pixels = yuv_to_rgb(picture.planes, stream.frame, stream.space)
         np.clip(pixels, 0, 1, out=pixels)
         return DecodedImage(
             pixels=pixels,
             rate=picture.rate,
+            metadata=Metadata(colour=None if colour is None or colour.is_usual else colour),
             source=source,
             details=_describe(stream, picture),
             notes=stream.notes + _count_note(stream.count),
@@ -77,6 +79,7 @@ def _describe(stream: VvcStream, picture: VvcPicture) -> dict[str, Any]:
         "subsampling": stream.frame.subsampling,
         "precision": stream.frame.depth,
         "color_space": stream.space.describe(),
+        **({"color": colour.describe()} if (colour := stream.facts.colour) and not colour.is_usual else {}),
         "slice_qp": picture.slice_qp,
         "bits_per_pixel": round(8 * picture.coded_bytes / picture.planes[0].size, 4),
         "pictures": stream.count,

@@ -7,7 +7,7 @@ those of ITU-T H.266 (04/2022).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.frames.format import FrameFormat, Subsampling
@@ -21,7 +21,12 @@ _SUBSAMPLINGS: tuple[Subsampling, ...] = ("4:0:0", "4:2:0", "4:2:2", "4:4:4")  #
 _WINDOW_UNITS = {"4:0:0": (1, 1), "4:2:0": (2, 2), "4:2:2": (2, 1), "4:4:4": (1, 1)}  # SubWidthC, SubHeightC
 
 _ELEMENT = re.compile(r"\] \d+ +((?:sps|pps|vui|ph|sh|nuh|nal|forbidden)_[a-z0-9_]+) +[01]+ = (-?\d+)\s*$")
+_TIMING = re.compile(
+    r"\] \d+ +(time_scale|num_units_in_tick|elemental_duration_in_tc_minus1)(?:\[\d+\])? +[01]+ = (\d+)\s*$"
+)
 _PACKET = re.compile(r"\] Packet: (\d+) bytes")
+
+_TIMING_ELEMENTS = ("time_scale", "num_units_in_tick", "elemental_duration_in_tc_minus1")
 
 Elements = dict[str, int]
 
@@ -62,12 +67,14 @@ class StreamHeaders:
         vui: the elements vui_* of the first sequence parameter set in use, empty if it has none.
         has_layers: there are layers above the base layer, which are not in `pictures`.
         has_fields: the pictures are the fields of interlaced frames.
+        timing: the elements of that set that say how long a picture is shown; empty if it has none.
     """
 
     pictures: tuple[CodedPicture, ...]
     vui: Elements
     has_layers: bool
     has_fields: bool
+    timing: Elements = field(default_factory=dict)
 
     def shown(self) -> list[CodedPicture]:
         """The pictures that are put out, in output order."""
@@ -117,7 +124,7 @@ class HeaderReader:
         Raises:
             UnsupportedImageError: pictures of a size or depth that cannot be.
         """
-        if match := _ELEMENT.search(line):
+        if match := _ELEMENT.search(line) or _TIMING.search(line):
             name, value = match[1], int(match[2])
             if name == "forbidden_zero_bit":
                 self._end_nal()
@@ -130,7 +137,7 @@ class HeaderReader:
         """What the lines up to now say."""
         self._end_nal()
         stream = self._stream
-        return StreamHeaders(tuple(stream.pictures), stream.vui, stream.has_layers, stream.has_fields)
+        return StreamHeaders(tuple(stream.pictures), stream.vui, stream.has_layers, stream.has_fields, stream.timing)
 
     def _end_nal(self) -> None:
         self._stream.take(self._nal)
@@ -147,6 +154,7 @@ class _Stream:
     def __init__(self, source: str) -> None:
         self.pictures: list[CodedPicture] = []
         self.vui: Elements = {}
+        self.timing: Elements = {}
         self.has_layers = self.has_fields = False
         self.packet_bytes = 0
         self._source = source
@@ -208,6 +216,7 @@ class _Stream:
             self._previous_poc = poc
         if not self.pictures:
             self.vui = {name: value for name, value in sps.items() if name.startswith("vui_")}
+            self.timing = {name: sps[name] for name in _TIMING_ELEMENTS if name in sps}
         self.has_fields |= bool(sps.get("sps_field_seq_flag"))
         self.pictures.append(
             CodedPicture(

@@ -14,6 +14,8 @@ from types import TracebackType
 from enhance.codecs.decoder import HEAD_SIZE
 from enhance.codecs.reading import read_source
 from enhance.codecs.unknown_files import describe_format
+from enhance.codecs.vvc.containers import is_container, take_stream_out
+from enhance.codecs.vvc.facts import read_facts
 from enhance.codecs.vvc.headers import CodedPicture, StreamHeaders
 from enhance.codecs.vvc.nal import is_vvc, length_of_whole_pictures
 from enhance.codecs.vvc.process import DecoderStopped
@@ -65,6 +67,7 @@ class VvcStream:
         count: how many pictures the stream holds.
         notes: what the user should know, a line each.
         headers: of all its pictures.
+        facts: frame rate, shape of a sample, and what the values mean.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class VvcStream:
         self._setup, self._bitstream, self.headers = setup, bitstream, headers
         self._expected = headers.shown()
         self._rates = rates_of_video(headers.pictures)
+        self.facts = read_facts(headers.timing, headers.vui)
         self.frame, self.space, self.notes = self._expected[0].frame, space, notes
         self.decoder, self.count = setup.decoder.name, len(self._expected)
         self._most = self.count if frames is None else min(frames, self.count)
@@ -196,7 +200,7 @@ def open_vvc(
     """Starts to decode a VVC stream (Annex B of H.266) by an external decoder.
 
     Args:
-        source: path or content of the stream.
+        source: path or content of the stream, or of an MP4, Matroska or transport stream file that holds it.
         source_name: the name to use in messages; by default the path.
         decoder: "vtm", "vvdec", "ffmpeg" or "auto"; see `programs.choose_decoder`.
         vtm: path of VTM's DecoderApp.
@@ -214,7 +218,7 @@ def open_vvc(
     name = source_name or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else "<memory>")
     with ExitStack() as resources:
         folder = _temporary_folder(resources, name)
-        bitstream = _as_file(source, folder, name, limits)
+        bitstream = _out_of_container(_as_file(source, folder, name, limits), folder, name, patience, time_limit)
         headers = read_headers(bitstream, source=name, patience=patience, time_limit=time_limit)
         _check(headers, name, limits.max_pixels)
         chosen, program = choose_decoder(decoder, vtm=vtm, suits=lambda it: _obstacle(headers, it) is None)
@@ -258,14 +262,23 @@ def _as_file(source: VvcSource, folder: Path, name: str, limits: Limits) -> Path
             path.write_bytes(content)
         except OSError as error:
             raise _no_room(error, name) from error
+    return path
+
+
+def _out_of_container(path: Path, folder: Path, name: str, patience: float, time_limit: float | None) -> Path:
+    """The byte stream itself."""
     with path.open("rb") as stream:
         head = stream.read(HEAD_SIZE)
     if not head:
         raise DecodeError("the file is empty", source=name, hint=DAMAGED)
-    if not is_vvc(head):
+    if is_vvc(head):
+        return path
+    if not is_container(head):
         found, way_out = describe_format(head)
         raise UnsupportedImageError(f"{found}, and no VVC stream", source=name, hint=way_out)
-    return path
+    target = folder / "taken out.266"
+    take_stream_out(path, target, source=name, patience=patience, time_limit=time_limit)
+    return target
 
 
 def _check(headers: StreamHeaders, source: str, max_pixels: int) -> None:
