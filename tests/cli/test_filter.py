@@ -190,7 +190,13 @@ def test_video_is_enhanced_gently_if_nothing_is_asked_for(
         return original(self, decoded, knobs, **options)
 
     monkeypatch.setattr(Enhancer, "run", spy)
-    chosen = ([], ["--mode", "balanced"], ["--mode", "fidelity"], ["--perception", "0.6"], ["--steps", "1"])
+    chosen: tuple[list[str], ...] = (
+        [],
+        ["--mode", "balanced"],
+        ["--mode", "fidelity"],
+        ["--perception", "0.6"],
+        ["--steps", "1"],
+    )
     for number, options in enumerate(chosen):
         assert run(video, "-o", tmp_path / f"{number}.y4m", "--qp", 37, *options) == 0
     asked = [(knobs.resolve().steps, knobs.resolve().perception) for knobs in seen[::3]]
