@@ -104,7 +104,7 @@ class EnhanceOptions(CallOptions, total=False):
 
 
 class Enhancer:
-    """Makes decoded pictures look like their originals again. Safe to use from several threads at a time.
+    """Makes decoded pictures look like their originals again. Several threads may use it, and it can be pickled.
 
     Args:
         model: a checkpoint or its path; by default the one that ships for each codec, loaded when it is first needed.
@@ -130,6 +130,7 @@ class Enhancer:
         backend: Backend = "torch",
     ) -> None:
         runtime.set_threads(threads)
+        self._threads = threads
         self.device = runtime.select_device("cpu" if device == "auto" and backend != "torch" else device)
         only_float32 = ARITHMETIC.get(backend) == (torch.float32,)
         self.dtype = runtime.select_dtype("float32" if dtype == "auto" and only_float32 else dtype, self.device)
@@ -156,6 +157,14 @@ class Enhancer:
             if codec not in self._networks:
                 self._networks[codec] = OnnxNetwork(denoiser, self.backend, self.dtype)
             return self._networks[codec]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes: without its lock, and without models that ship, which they load themselves."""
+        return {**vars(self), "_lock": None, "_shipped": {}, "_networks": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+        runtime.set_threads(self._threads)
 
     def checkpoint(self, codec: str) -> Checkpoint:
         """The model for a codec, on the device. Raises WeightsError where there is none."""

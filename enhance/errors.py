@@ -6,6 +6,7 @@ line returns when nothing else happened.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -82,6 +83,11 @@ def did_you_mean(word: str, known: Iterable[str], others: Mapping[str, str] | No
     """
     meant = (others or {}).get(word) or next(iter(get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
     return None if meant is None else f"did you mean {meant}?"
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is an address in a network, and not of a file."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name) is not None
 
 
 def describe_status(status: int) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import itertools
 import math
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -491,6 +492,12 @@ def test_a_projection_that_fails_is_left_out_with_a_note(enhancer: Enhancer) -> 
     assert not result.record.consistent
     assert any("coefficients" in note for note in result.record.notes)
     assert np.array_equal(result.pixels, enhancer.run(decoded, Knobs(consistent=False)).pixels)
+
+
+def test_an_enhancer_goes_to_other_processes(enhancer: Enhancer) -> None:
+    there = pickle.loads(pickle.dumps(enhancer))
+    assert np.array_equal(there.run(photo()).pixels, enhancer.run(photo()).pixels)
+    assert pickle.dumps(Enhancer(device="cpu"))  # with the models that ship, too
 
 
 def test_models_come_from_files_and_must_fit_the_codec(tiny_checkpoint: Checkpoint, tmp_path: Any) -> None:

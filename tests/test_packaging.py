@@ -85,6 +85,8 @@ def test_every_requirement_is_pinned_within_its_range(setup: configparser.Config
 def test_the_weights_travel_with_the_package(setup: configparser.ConfigParser) -> None:
     data = setup["options.package_data"]
     assert data["enhance.weights"].split(", ") == ["*.safetensors", "*.md"]
+    shipped = {path.suffix for path in (PACKAGE / "comparison").iterdir() if path.is_file() and path.suffix != ".py"}
+    assert {f"*{suffix}" for suffix in shipped} == set(data["enhance.comparison"].split(", "))
     total = sum(path.stat().st_size for path in (PACKAGE / "weights").glob("*.safetensors"))
     assert total <= 32e6
     packages = {path.parent for path in PACKAGE.rglob("*.py")}

@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from enhance.codecs.decoder import HEAD_SIZE, Decoder
-from enhance.codecs.reading import is_special
+from enhance.codecs.reading import IS_URL, is_special
 from enhance.codecs.registry import find_decoder, known_extensions
-from enhance.errors import DecodeError, EnhanceError, OutputError, UsageError
+from enhance.errors import DecodeError, EnhanceError, OutputError, UsageError, is_url
 from enhance.images import EnhancementRecord
 from enhance.output.encoders import OutputFormat
 from enhance.output.wholeness import judge
@@ -170,6 +170,9 @@ class _Walk:
 
     def find(self, name: str) -> Iterator[tuple[str, str]]:
         """The files behind one argument, each with its place relative to the output folder."""
+        if is_url(name) and not os.path.lexists(name):
+            self._fail(name, DecodeError("is an address, not a file", source=name, hint=IS_URL))
+            return
         if name == STREAM or not glob.has_magic(name) or os.path.lexists(name):
             yield from self._argument(name)
             return

@@ -13,10 +13,12 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Union
 
-from enhance.errors import DecodeError, UnsupportedImageError, UsageError
+from enhance.errors import DecodeError, UnsupportedImageError, UsageError, is_url
 from enhance.system.limits import DEFAULT_LIMITS, Limits, way_out
 
 Source = Union[bytes, bytearray, memoryview, str, "os.PathLike[str]", BinaryIO]
+
+IS_URL = "nothing is loaded from a network: fetch it first, `curl -L ADDRESS | enhance run - -o better.png`"
 
 _PIECE = 1 << 20
 _TICK = 0.1
@@ -82,7 +84,7 @@ def read_path(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> bytes:
         finally:
             os.close(descriptor)
     except FileNotFoundError:
-        reason, hint = "no such file", "check the path"
+        reason, hint = ("is an address, not a file", IS_URL) if is_url(name) else ("no such file", "check the path")
     except IsADirectoryError:
         reason, hint = "is a folder, not a file", "name the files in it, or let `enhance run` walk it"
     except PermissionError:
