@@ -115,6 +115,11 @@ class Reporter:
         elif not self.quiet and kind is None:
             self._sum_up()
 
+    @property
+    def seconds(self) -> float:
+        """Since the model was loaded."""
+        return time.monotonic() - self.began
+
     def _speed(self) -> float:
         pixels = self.pixels + sum(share * pixels for share, pixels in self._under_way.values())
         return pixels / 1e6 / max(time.monotonic() - self.began, 1e-9)

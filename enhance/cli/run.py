@@ -6,6 +6,7 @@ Here a call's options become a plan, knobs and a place for the results; `enhance
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from contextlib import closing
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from enhance.cli.console import require_stdout
+from enhance.cli.console import require_stdout, say
 from enhance.cli.input_list import add_list_arguments, listed_inputs
 from enhance.cli.options import (
     add_colour_arguments,
@@ -32,7 +33,7 @@ from enhance.cli.options import (
     chosen_knobs,
     chosen_limits,
 )
-from enhance.errors import OutputError, UsageError, WeightsError
+from enhance.errors import OutputError, UsageError, WeightsError, one_line
 from enhance.knobs import Knobs
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from enhance.batch.pipeline import SmallPictures
     from enhance.batch.plan import Job, Plan
+    from enhance.cli.forecast import Speeds
     from enhance.cli.report import Reporter
     from enhance.codecs.decoder import Decoder
     from enhance.enhancer import Enhancer
@@ -77,6 +79,7 @@ def _add_main(group: Any) -> None:
     present = group.add_mutually_exclusive_group()
     present.add_argument("--resume", action="store_true", help="skip inputs whose output exists")
     present.add_argument("--force", action="store_true", help="replace outputs that exist")
+    group.add_argument("--dry-run", action="store_true", help="only list what would be done")
 
 
 def _add_output_arguments(group: Any) -> None:
@@ -123,15 +126,58 @@ def main(options: argparse.Namespace) -> int:
         existing="skip" if options.resume else "replace" if options.force else "refuse",
         decoders=decoders,
     )
+    if options.dry_run:
+        return _show(plan, options)
     place.clear(plan)
     with Reporter(plan, quiet=options.quiet, verbose=options.verbose, json_lines=options.json) as reporter:
         for outcome in plan.settled:
             reporter.tell(outcome)
         if plan.jobs:
+            if len(plan.jobs) > 1 and not options.quiet:
+                _forecast(plan.jobs, options)
             reporter.begin()  # what follows loads for a second or two
             place.prepare()
             _work(plan, options, knobs, place, reporter, decoders)
+    if reporter.count["done"]:
+        _speeds().keep(reporter.pixels / 1e6, reporter.seconds, _kind(options))
     return reporter.exit_status()
+
+
+def _show(plan: Plan, options: argparse.Namespace) -> int:
+    """--dry-run: what would be done, on stdout, and what could not be, on stderr."""
+    require_stdout()
+    for job in plan.jobs:
+        planned = {"status": "planned", "input": job.input, "output": job.output}
+        print(json.dumps(planned) if options.json else f"{one_line(job.input)} -> {one_line(job.output)}")
+    for outcome in plan.settled:
+        say(f"{outcome.status}: {outcome.error or outcome.input}")
+    if not options.quiet:
+        for it in plan.passed_over:
+            say(f"passed over: {it.name}: {it.reason}")
+        _forecast(plan.jobs, options)
+    return 1 if any(outcome.status == "failed" for outcome in plan.settled) else 0
+
+
+def _forecast(jobs: Sequence[Job], options: argparse.Namespace) -> None:
+    """Says how much there is to do, and how long it will take if that is known from an earlier run."""
+    from enhance.cli.forecast import survey
+
+    found = survey(jobs)
+    say(found.describe(_speeds().seconds(found.megapixels, _kind(options))))
+
+
+def _speeds() -> Speeds:
+    """Those of earlier runs."""
+    from enhance.cli.forecast import Speeds
+    from enhance.system.cache import cache_folder
+
+    return Speeds(cache_folder())
+
+
+def _kind(options: argparse.Namespace) -> str:
+    """What the speed of a run depends on, as far as options say it."""
+    names = ("model", "device", "dtype", "threads", "mode", "steps", "perception", "ensemble", "tile")
+    return " ".join(f"{name}={value}" for name in names if (value := getattr(options, name)) not in (None, "auto"))
 
 
 def _work(

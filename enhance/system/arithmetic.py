@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import platform
-import sys
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from torch.nn import functional as F
 
 from enhance.errors import OutputError
 from enhance.system.atomic_file import atomic_file
+from enhance.system.cache import cache_folder
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _GAIN = 1.2  # bfloat16 is less exact, so it has to be worth it
@@ -48,19 +48,6 @@ def convolution_seconds() -> dict[str, float]:
         if folder is not None:
             _write(folder / "arithmetic.json", known)
     return known[name]
-
-
-def cache_folder() -> Path | None:
-    """The user's folder for what can be made again; it may not exist. None: the user has no home."""
-    try:
-        if sys.platform == "win32":
-            return Path(os.environ["LOCALAPPDATA"], "enhance", "Cache")
-        if sys.platform == "darwin":
-            return Path.home() / "Library" / "Caches" / "enhance"
-        named = os.environ.get("XDG_CACHE_HOME", "")
-        return (Path(named) if os.path.isabs(named) else Path.home() / ".cache") / "enhance"
-    except (KeyError, RuntimeError):
-        return None
 
 
 def _processor() -> str:

@@ -98,18 +98,3 @@ def test_measuring_gives_times_and_leaves_the_threads_alone(monkeypatch: pytest.
     seconds = arithmetic._measure()
     assert seconds.keys() == {"float32", "bfloat16"} and all(value > 0 for value in seconds.values())
     assert torch.get_num_threads() == before
-
-
-def test_the_cache_folder_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert arithmetic.cache_folder() == tmp_path / "enhance"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "me")
-    assert arithmetic.cache_folder() == tmp_path / "me" / ".cache" / "enhance"
-
-    def no_home() -> Path:
-        raise RuntimeError
-
-    monkeypatch.setattr(Path, "home", no_home)
-    assert arithmetic.cache_folder() is None
