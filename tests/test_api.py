@@ -346,6 +346,6 @@ def test_bad_files_and_odd_modes_are_their_own_errors(enhancer: Enhancer, tmp_pa
     with pytest.raises(UnsupportedImageError):
         enhancer(Image.new("F", (8, 8)), quality=20)
     with pytest.raises(UsageError):
-        enhancer(jpeg(), format="bmp")
+        enhancer(jpeg(), format="gif")
     with pytest.raises(UsageError):
         enhancer(torch.zeros(2, 3, 8, 8), quality=20, output=tmp_path / "out.png")

@@ -83,9 +83,13 @@ def _add_main(group: Any) -> None:
 
 
 def _add_output_arguments(group: Any) -> None:
-    group.add_argument("--format", metavar="NAME", help="png (default in a folder), jpg, webp or tiff")
+    group.add_argument(
+        "--format", metavar="NAME", help="png (default in a folder), jpg, webp, tiff, avif, jxl, heic, bmp or ppm"
+    )
     group.add_argument("--depth", type=int, default=8, metavar="8|16", help="bits per sample; 16 in PNG and TIFF files")
-    group.add_argument("--output-quality", type=int, metavar="N", help="1-100, of JPEG (default 95) and WebP files")
+    group.add_argument(
+        "--output-quality", type=int, metavar="N", help="1-100, of files that may lose something (JPEG: 95)"
+    )
     group.add_argument("--keep-times", action="store_true", help="results get the times of their inputs")
     group.add_argument("--keep-gain-map", action="store_true", help="JPEGs keep the HDR gain map of their inputs")
 
@@ -250,6 +254,7 @@ class _Place:
         """Reads -o and the output options. Raises UsageError where they do not fit together."""
         from enhance.batch.plan import STREAM
         from enhance.output.encoders import OutputFormat, check_depth, check_quality
+        from enhance.output.plain import check_available
 
         name = options.output or (STREAM if options.inputs == [STREAM] else None)
         if name is None:
@@ -269,6 +274,7 @@ class _Place:
         if asked and named and asked is not named:
             raise UsageError(f"contradicts --format {options.format}", source=name, hint="leave one of them out")
         chosen = asked or named or OutputFormat.PNG
+        check_available(chosen.value)
         check_depth(chosen, options.depth)
         check_quality(chosen, options.output_quality)
         if options.keep_gain_map and chosen is not OutputFormat.JPEG:
@@ -330,7 +336,7 @@ _OTHER_FILES = {".266", ".mkv", ".mp4", ".pdf", ".vvc", ".y4m", ".yuv"}
 def _format_of(name: str, inputs: list[str]) -> OutputFormat | None:
     """The format that a name's extension stands for; None: it is the name of a folder.
 
-    Raises UsageError for a picture's extension that cannot be written: nobody calls a folder photo.bmp. And where one
+    Raises UsageError for a picture's extension that cannot be written: nobody calls a folder photo.gif. And where one
     file is to become something with an extension that nobody knows, it asks.
     """
     from enhance.batch.plan import PICTURE_EXTENSIONS

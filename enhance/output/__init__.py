@@ -1,1 +1,1 @@
-"""Results on the disk: encoded as PNG, JPEG, WebP or TIFF, and written whole or not at all. Knows nothing of torch."""
+"""Results on the disk: encoded as PNG, JPEG, WebP, TIFF or others, written whole or not at all. Without torch."""

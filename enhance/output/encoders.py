@@ -1,4 +1,4 @@
-"""Pixels and their metadata as the bytes of a PNG, JPEG, WebP or TIFF file."""
+"""Pixels and their metadata as the bytes of a PNG, JPEG, WebP, TIFF or other file."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ from enhance.metadata.photoshop import HEADER
 from enhance.output.fitting import encode_without_obstacles, fit
 from enhance.output.high_depth import cicp, encode_png16, encode_tiff
 from enhance.output.multi_picture import with_second_picture
+from enhance.output.plain import check_available, encode_plain
 
 DEFAULT_JPEG_QUALITY = 95
 _PNG_LEVEL = 4  # 0.5 % larger than zlib's default 6, in 60 % of its time (measured on photographs)
+_ALIASES = {
+    "jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "tif": "tiff", "heif": "heic", "pgm": "ppm", "pnm": "ppm",
+}  # fmt: skip
 _PIECE = 65000  # bytes of Photoshop resources in a JPEG segment
 
 
@@ -36,12 +40,17 @@ class OutputFormat(Enum):
     JPEG = "jpeg"
     WEBP = "webp"
     TIFF = "tiff"
+    AVIF = "avif"
+    JXL = "jxl"
+    HEIC = "heic"
+    BMP = "bmp"
+    PPM = "ppm"
 
     @classmethod
     def from_name(cls, name: str) -> OutputFormat:
         """The format of a name or an extension ("png", "jpg", ".tif"). Raises UsageError for others."""
         key = name.lower().removeprefix(".")
-        key = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "tif": "tiff"}.get(key, key)
+        key = _ALIASES.get(key, key)
         try:
             return cls(key)
         except ValueError:
@@ -64,12 +73,17 @@ class OutputFormat(Enum):
     @property
     def max_side(self) -> int:
         """Largest width or height that the format, or its library, can hold."""
-        return {"jpeg": 65500, "webp": 16383}.get(self.value, 2**31 - 1)
+        return {"jpeg": 65500, "webp": 16383, "avif": 65536, "heic": 16384}.get(self.value, 2**31 - 1)
 
     @property
     def max_depth(self) -> int:
         """Most bits per sample that are written."""
         return 16 if self in (OutputFormat.PNG, OutputFormat.TIFF) else 8
+
+    @property
+    def has_quality(self) -> bool:
+        """Whether its files can be smaller for less quality."""
+        return self not in (OutputFormat.PNG, OutputFormat.TIFF, OutputFormat.BMP, OutputFormat.PPM)
 
     @property
     def keeps_orientation_tag(self) -> bool:
@@ -107,15 +121,16 @@ def encode_with_notes(
 ) -> Encoded:
     """Encodes a picture with its metadata.
 
-    EXIF, ICC profile and XMP go into every format, the resolution and the comment into all but WebP, IPTC into JPEG and
-    TIFF. What a format cannot hold is left out, with a note; metadata never cost a picture. The orientation tag is kept
-    in JPEG, elsewhere it is applied to the pixels.
+    EXIF, ICC profile and XMP go into every format but BMP and PPM, the resolution and the comment into PNG, JPEG and
+    TIFF, IPTC into JPEG and TIFF. What a format cannot hold is left out, with a note; metadata never cost a picture.
+    The orientation tag is kept in JPEG, elsewhere it is applied to the pixels.
 
     Args:
         image: pixels [H, W, 3] RGB or [H, W] gray; uint8, uint16 (0-65535) or float32 (0-1). Gray stays gray (WebP has
             no gray: three equal channels).
         fmt: the format or its name.
-        quality: JPEG 1-100, 4:4:4 (default 95); WebP 1-100 is lossy, the default is lossless. Not for PNG and TIFF.
+        quality: JPEG 1-100, 4:4:4 (default 95); WebP and JPEG XL 1-100 are lossy, the default is
+            lossless; AVIF and HEIC 1-100, 4:4:4 (default 92). Not for PNG, TIFF, BMP and PPM.
         depth: bits per sample, 8, or 16 in PNG and TIFF; by default 16 for uint16 pixels where the format has them,
             otherwise 8.
         keep_gain_map: a JPEG gets the HDR gain map of the file that it comes from; otherwise that, and what announces
@@ -128,6 +143,7 @@ def encode_with_notes(
     fmt = OutputFormat.from_name(fmt) if isinstance(fmt, str) else fmt
     check_quality(fmt, quality)
     check_depth(fmt, depth)
+    check_available(fmt.value)
     height, width = image.pixels.shape[:2]
     if max(height, width) > fmt.max_side:
         reason = f"{width}x{height} pixels do not fit into {fmt.name}, its limit is {fmt.max_side} a side"
@@ -162,7 +178,7 @@ def check_quality(fmt: OutputFormat, quality: int | None) -> None:
     """Raises UsageError for a quality that is out of range or that the format does not have; see `encode_image`."""
     if quality is None:
         return
-    if fmt in (OutputFormat.PNG, OutputFormat.TIFF):
+    if not fmt.has_quality:
         raise UsageError(f"{fmt.name} is lossless and has no quality", hint="leave the output quality out")
     if not 1 <= quality <= 100 or quality != int(quality):
         raise UsageError(f"the output quality must be an integer from 1 to 100, not {quality}")
@@ -212,6 +228,8 @@ def _encode_tiff(pixels: Pixels, metadata: Metadata, *, quality: int | None) -> 
 _ENCODERS = {
     OutputFormat.PNG: _encode_png, OutputFormat.JPEG: _encode_jpeg, OutputFormat.WEBP: _encode_webp,
     OutputFormat.TIFF: _encode_tiff,
+    **{fmt: partial(encode_plain, name=fmt.value)
+       for fmt in (OutputFormat.AVIF, OutputFormat.JXL, OutputFormat.HEIC, OutputFormat.BMP, OutputFormat.PPM)},
 }  # fmt: skip
 
 

@@ -28,14 +28,16 @@ _MOST_BYTES = {
     "TIFF": {"icc_profile": 4 << 20, "exif": 4 << 20, "xmp": 4 << 20, "comment": 1 << 20, "photoshop": 4 << 20},
 }
 # Resolutions in pixels per inch: JFIF has 16 bits, PNG 31 bits of pixels per metre, TIFF 32 bits of numerator.
-_DPI = {"PNG": (0.02, 5e7), "JPEG": (0.5, 65535), "WEBP": (0, float("inf")), "TIFF": (1e-6, 4e9)}
+_MOST_BYTES |= dict.fromkeys(("AVIF", "JXL", "HEIC"), _MOST_BYTES["WEBP"]) | {"BMP": {}, "PPM": {}}
+_DPI = {"PNG": (0.02, 5e7), "JPEG": (0.5, 65535), "TIFF": (1e-6, 4e9)}
+_ANY = (0, float("inf"))
 _NAMES = {
     "exif": "EXIF", "icc_profile": "ICC profile", "xmp": "XMP", "comment": "comment", "photoshop": "IPTC",
     "dpi": "resolution", "colour": "colour description",
 }  # fmt: skip
-_ABSENT = {
-    "WEBP": ("comment", "photoshop", "colour"), "PNG": ("photoshop",), "JPEG": ("colour",), "TIFF": ("colour",),
-}  # fmt: skip
+_ABSENT: dict[str, tuple[str, ...]] = {"PNG": ("photoshop",), "JPEG": ("colour",), "TIFF": ("colour",)}
+_ABSENT |= dict.fromkeys(("WEBP", "AVIF", "JXL", "HEIC"), ("comment", "photoshop", "colour"))
+_ABSENT |= dict.fromkeys(("BMP", "PPM"), ("exif", "icc_profile", "xmp", "comment", "photoshop", "colour"))
 
 
 def fit(metadata: Metadata, fmt: str, *, is_gray: bool) -> tuple[Metadata, tuple[str, ...]]:
@@ -43,7 +45,7 @@ def fit(metadata: Metadata, fmt: str, *, is_gray: bool) -> tuple[Metadata, tuple
 
     Args:
         metadata: to be written.
-        fmt: "PNG", "JPEG", "WEBP" or "TIFF".
+        fmt: name of an `OutputFormat`.
         is_gray: the pixels have one channel.
     """
     dropped: dict[str, str] = {}
@@ -59,7 +61,7 @@ def fit(metadata: Metadata, fmt: str, *, is_gray: bool) -> tuple[Metadata, tuple
         dropped["xmp"] = "it is not UTF-8"
     if is_gray and metadata.icc_profile and fmt == "WEBP":
         dropped["icc_profile"] = "it is for gray pictures, WebP has none"
-    low, high = _DPI[fmt]
+    low, high = _DPI.get(fmt, _ANY)
     if metadata.dpi and not all(low < value < high for value in metadata.dpi):
         dropped["dpi"] = f"out of range for {fmt}"
     return _without(metadata, dropped), tuple(f"{_NAMES[name]} dropped, {reason}" for name, reason in dropped.items())

@@ -10,14 +10,22 @@ from typing import Literal
 from PIL import Image
 
 from enhance.output.encoders import OutputFormat
+from enhance.output.plain import check_available
 
 State = Literal["whole", "cut", "foreign"]
 
+_BOXES = tuple(bytes([0, 0, 0, length]) + b"ftyp" for length in range(16, 68, 4))
 _BEGINNINGS = {
     OutputFormat.PNG: (b"\x89PNG\r\n\x1a\n",),
     OutputFormat.JPEG: (b"\xff\xd8\xff",),
     OutputFormat.WEBP: (b"RIFF",),
     OutputFormat.TIFF: (b"II*\0", b"MM\0*"),
+    OutputFormat.BMP: (b"BM",),
+    OutputFormat.PPM: (b"P6", b"P5"),
+    OutputFormat.JXL: (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    # The length of the first box, "ftyp", goes before its name.
+    OutputFormat.AVIF: _BOXES,
+    OutputFormat.HEIC: _BOXES,
 }
 _ENDS = {OutputFormat.PNG: b"\0\0\0\0IEND\xaeB`\x82", OutputFormat.JPEG: b"\xff\xd9"}
 
@@ -56,7 +64,17 @@ def _has_end(path: str | os.PathLike[str], fmt: OutputFormat, size: int, head: b
         return tail.endswith(_ENDS[fmt])
     if fmt is OutputFormat.WEBP:
         return int.from_bytes(head[4:8], "little") + 8 <= size
-    return _tiff_extent(path) <= size
+    return _tiff_extent(path) <= size if fmt is OutputFormat.TIFF else _can_be_decoded(path, fmt)
+
+
+def _can_be_decoded(path: str | os.PathLike[str], fmt: OutputFormat) -> bool:
+    check_available(fmt.value)
+    try:
+        with Image.open(path) as image:
+            image.load()
+        return True
+    except Exception:  # Pillow raises almost anything at a file that was cut
+        return False
 
 
 def _tiff_extent(path: str | os.PathLike[str]) -> float:
