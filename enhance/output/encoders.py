@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -225,7 +226,7 @@ def _encode_tiff(pixels: Pixels, metadata: Metadata, *, quality: int | None) -> 
     return encode_tiff(pixels, metadata, comment=_as_text(metadata.comment))
 
 
-_ENCODERS = {
+_ENCODERS: dict[OutputFormat, Callable[..., bytes]] = {
     OutputFormat.PNG: _encode_png, OutputFormat.JPEG: _encode_jpeg, OutputFormat.WEBP: _encode_webp,
     OutputFormat.TIFF: _encode_tiff,
     **{fmt: partial(encode_plain, name=fmt.value)

@@ -27,8 +27,8 @@ _MOST_BYTES = {
     "WEBP": {"icc_profile": 16 << 20, "exif": 16 << 20, "xmp": 16 << 20},
     "TIFF": {"icc_profile": 4 << 20, "exif": 4 << 20, "xmp": 4 << 20, "comment": 1 << 20, "photoshop": 4 << 20},
 }
-# Resolutions in pixels per inch: JFIF has 16 bits, PNG 31 bits of pixels per metre, TIFF 32 bits of numerator.
 _MOST_BYTES |= dict.fromkeys(("AVIF", "JXL", "HEIC"), _MOST_BYTES["WEBP"]) | {"BMP": {}, "PPM": {}}
+# Resolutions in pixels per inch: JFIF has 16 bits, PNG 31 bits of pixels per metre, TIFF 32 bits of numerator.
 _DPI = {"PNG": (0.02, 5e7), "JPEG": (0.5, 65535), "TIFF": (1e-6, 4e9)}
 _ANY = (0, float("inf"))
 _NAMES = {

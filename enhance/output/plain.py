@@ -41,20 +41,23 @@ def encode_plain(pixels: Pixels, metadata: Metadata, *, name: str, quality: int 
         options["exif"] = block if name == "jxl" else PREFIX + block  # that plugin wants it as it stands in TIFF
     given = {"icc_profile": metadata.icc_profile, "xmp": metadata.xmp, "dpi": metadata.dpi if name == "bmp" else None}
     options |= {key: value for key, value in given.items() if value}
-    options |= _QUALITIES[name](quality)
+    options |= _with_quality(name, quality)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, _PILLOW_NAMES[name], **options)
     return buffer.getvalue()
 
 
 _PILLOW_NAMES = {"avif": "AVIF", "jxl": "JXL", "heic": "HEIF", "bmp": "BMP", "ppm": "PPM"}
-_QUALITIES = {
-    "avif": lambda quality: {"quality": quality or _LOSSY_QUALITY, "subsampling": "4:4:4", "speed": 8},
-    "jxl": lambda quality: {"quality": quality} if quality else {"lossless": True},
-    "heic": lambda quality: {"quality": quality or _LOSSY_QUALITY, "chroma": 444},
-    "bmp": lambda quality: {},
-    "ppm": lambda quality: {},
-}
+
+
+def _with_quality(name: str, quality: int | None) -> dict[str, Any]:
+    if name == "avif":
+        return {"quality": quality or _LOSSY_QUALITY, "subsampling": "4:4:4", "speed": 8}
+    if name == "heic":
+        return {"quality": quality or _LOSSY_QUALITY, "chroma": 444}
+    if name == "jxl":
+        return {"lossless": True} if quality is None else {"quality": quality}
+    return {}
 
 
 def _require(module: str, hint: str) -> Any:
