@@ -31,6 +31,7 @@ INTERRUPTED = 130
 _COMMANDS = {
     "run": ("enhance.cli.run", "enhance files and folders"),
     "compare": ("enhance.cli.compare", "make a page that shows pictures before and after"),
+    "ui": ("enhance.cli.ui", "open a page on this machine: drop files, look, take the results"),
     "filter": ("enhance.cli.filter", "enhance decoded video in a pipe"),
     "eval": ("enhance.cli.eval", "measure the gain on a folder of lossless originals"),
     "train": ("enhance.cli.train", "train, fine-tune or calibrate a model on own images"),
