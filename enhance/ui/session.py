@@ -7,17 +7,26 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from enhance.errors import EnhanceError, UsageError, one_line
 from enhance.knobs import Knobs
 
+
+def _quality(text: str) -> int | str:
+    return text if text in ("auto", "file") else int(text)
+
+
 _KNOBS: dict[str, Callable[[str], Any]] = {
-    "mode": str, "perception": float, "strength": float, "quality": int, "steps": int, "seed": int, "ensemble": int,
+    "mode": str, "perception": float, "strength": float, "quality": _quality, "steps": int, "seed": int,
+    "ensemble": int,
 }  # fmt: skip
 """What the page can set; with the names and the meaning that they have everywhere."""
+
+FOUND_OUT = Knobs(quality="auto")
+"""Whoever drops a PNG that was a JPEG once need not know of it."""
 
 MOST_FILES = 2000
 
@@ -66,7 +75,7 @@ class Session:
 
     folder: Path
     items: dict[int, Item] = field(default_factory=dict)
-    knobs: Knobs = field(default_factory=Knobs)
+    knobs: Knobs = FOUND_OUT
     format: str = "png"
     looked_at: int | None = None
     runs_all: bool = False
@@ -113,7 +122,7 @@ class Session:
             raise UsageError(f"there is no knob {error.args[0]!r}") from None
         except (TypeError, ValueError):
             raise UsageError("a knob has no such value") from None
-        knobs = Knobs(**chosen)
+        knobs = replace(FOUND_OUT, **chosen)
         fmt = values.get("format") or "png"
         if fmt not in ("png", "jpeg", "webp", "tiff"):
             raise UsageError(f"there is no format {fmt!r}")

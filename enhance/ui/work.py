@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from enhance.codecs.registry import decode
+from enhance.codecs.registry import decode, make_decoders
 from enhance.comparison.layers import DECODED, Compared, Layer
 from enhance.comparison.page import describe, make_page
 from enhance.enhancer import Enhancer
@@ -79,7 +79,8 @@ class Worker:
         try:
             if self._enhancer is None:
                 self._enhancer = self._make()
-            decoded = decode(item.source, source_name=item.name, limits=self._limits)
+            decoders = make_decoders(pixels=knobs.takes_pixels)
+            decoded = decode(item.source, source_name=item.name, limits=self._limits, decoders=decoders)
 
             def follow(share: float) -> None:
                 if self._stopped.is_set():
@@ -94,11 +95,12 @@ class Worker:
                 Layer(DECODED, to_dtype(decoded.pixels, eight)),
                 Layer("enhanced", to_dtype(enhanced.pixels, eight), enhanced.record, enhanced.weights),
             )
-            facts = {name: fact for name, fact in self._facts(InspectedImage.of(decoded)).items() if name != "file"}
+            told = self._facts(InspectedImage.of(decoded)) | {"found": enhanced.record.coding}
+            facts = {name: fact for name, fact in told.items() if name not in ("file", "plan")}
             page = session.folder / f"{item.number}.html"
             _write_page(page, Compared(item.name, layers, facts, decoded.metadata))
-            told = enhanced.record.summary() + "".join(f"; {note}" for note in notes)
-            session.finish(item, knobs, fmt, told, result=result, page=page)
+            said = enhanced.record.summary() + "".join(f"; {note}" for note in notes)
+            session.finish(item, knobs, fmt, said, result=result, page=page)
         except Exception as error:
             session.finish(item, knobs, fmt, reason(error))
 

@@ -82,6 +82,14 @@ def test_a_file_is_enhanced_and_can_be_taken(visitor: Any, jpeg_bytes: JpegFacto
     assert b"Side by side" in visitor.ask("GET", "/api/compare/0")[1]
 
 
+def test_a_picture_that_may_once_have_been_a_jpeg_is_taken(visitor: Any) -> None:
+    buffer = io.BytesIO()
+    Image.radial_gradient("L").save(buffer, "PNG")
+    visitor.ask("PUT", "/api/files?name=a.png", buffer.getvalue())
+    wait_for(visitor, "done")
+    assert Image.open(io.BytesIO(visitor.ask("GET", "/api/result/0")[1])).size == (256, 256)
+
+
 def test_the_first_is_done_at_once_and_the_rest_when_asked(visitor: Any, jpeg_bytes: JpegFactory) -> None:
     for name in ("a.jpg", "a.jpg", "bad.jpg", "c.jpg"):
         content = b"no picture" if name == "bad.jpg" else jpeg_bytes(30)
