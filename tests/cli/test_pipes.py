@@ -1,4 +1,4 @@
-"""The README's pipes between ffmpeg and the filter, as they stand there."""
+"""The pipes of docs/vvc.md between ffmpeg and the filter, as they stand there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPES = [
-    line for line in (ROOT / "README.md").read_text().splitlines() if re.search(r"enhance filter.*\| *ffmpeg ", line)
+    line
+    for line in (ROOT / "docs" / "vvc.md").read_text().splitlines()
+    if re.search(r"enhance filter.*\| *ffmpeg ", line)
 ]
 
 

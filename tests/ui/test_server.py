@@ -112,7 +112,8 @@ def test_knobs_mean_what_they_mean_everywhere(visitor: Any, jpeg_bytes: JpegFact
     (told,) = wait_for(visitor, "done")
     assert told["told"].startswith("jpeg quality 20") and "perception 0.25, strength 0.5" in told["told"]
     assert visitor.ask("GET", "/api/result/0")[1][8:12] == b"WEBP"
-    for wrong in ({"strength": 7}, {"strength": "much"}, {"depth": 3}, {"format": "../x"}, [], "x"):
+    wrongs: list[Any] = [{"strength": 7}, {"strength": "much"}, {"depth": 3}, {"format": "../x"}, [], "x"]
+    for wrong in wrongs:
         answer, content = visitor.ask("POST", "/api/knobs", json.dumps(wrong).encode())
         assert answer.status == 400 and json.loads(content)["error"], wrong
 
