@@ -71,10 +71,10 @@ def test_the_options_that_matter_stand_first_and_those_of_vvc_apart(capsys: pyte
         "--output",
         "--mode",
         "--strength",
-        "--quality Q",
+        "--quality auto",
         "--resume",
     ]
-    order += ["--format", "--steps", "--tile", "--max-scans", "\nVVC:", "--qp", "--decoder"]
+    order += ["--format", "--steps", "--tile", "--max-scans", "\nVVC:", "\n  --qp", "--decoder"]
     places = [text.index(word) for word in order]
     assert places == sorted(places)
 
