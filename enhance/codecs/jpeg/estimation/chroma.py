@@ -71,7 +71,7 @@ def find_chroma_grid(
         grids = [grid for subsampling in subsamplings for grid in _grids(subsampling, corner)]
         steps = [_evidence(planes, grid) for grid in grids]
         best = _best(grids, steps, table)
-        if is_known and (coded_again or own_tables.explain(steps[grids.index(best)], _flat(table))):
+        if is_known and (coded_again or _explains(table, steps[grids.index(best)])):
             return best
         best = _best(grids, steps, None)
     return replace(best, table=_own_table(planes, best, table))
@@ -90,6 +90,10 @@ def _total(steps: Values, table: Table | None) -> float:
     return float(np.maximum(lattice.of_tables(steps, _flat(table)[None, frequencies]), _LEAST).sum())
 
 
+def _explains(table: Table, steps: Values) -> bool:
+    return own_tables.explain(steps, _flat(table), own_tables.CHROMA_EXPLAINED)
+
+
 def _flat(table: Table) -> npt.NDArray[np.int64]:
     return table.reshape(64).astype(np.int64)
 
@@ -99,7 +103,7 @@ def _own_table(planes: list[Values], grid: ChromaGrid, table: Table) -> Table | 
     steps = _evidence(planes, grid)
     if own_tables.count_clear(steps) < _FREQUENCIES // 2:
         return None
-    if own_tables.explain(steps, _flat(table)):
+    if _explains(table, steps):
         return None
     return own_tables.fit(_evidence(planes, grid, len(FREQUENCIES)))
 

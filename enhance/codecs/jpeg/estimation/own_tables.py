@@ -22,20 +22,24 @@ _LEAST = -30.0
 # Right tables have 0.93 and more of the evidence that the best step of each frequency has, even where a coding at 75 or
 # 80 followed; wrong ones, the nearest to those of cameras, at most 0.75.
 _EXPLAINED = 0.9
+CHROMA_EXPLAINED = 0.7
+"""The same for chroma: a block's mean is a large multiple of its step, and rounding to RGB moves it, so that a step
+beside the right one can have a fifth more evidence."""
 _STEEPNESS = (1.0, 0.8, 0.6, 0.4, 0.0)
 
 
-def explain(steps: Values, table: Numbers) -> bool:
+def explain(steps: Values, table: Numbers, share: float = _EXPLAINED) -> bool:
     """Whether a table is as good as any at the frequencies that tell something.
 
     Args:
         steps: [F, LARGEST_STEP + 1], the evidence for each step at the lowest frequencies.
         table: [64], row-major.
+        share: of the evidence for the best steps that a right table has at least.
     """
     best = steps.max(axis=1)
     clear = best > CLEAR
     at_table = np.maximum(steps[np.arange(len(steps)), table[FREQUENCIES[: len(steps)]]], _LEAST)
-    return bool(at_table[clear].sum() >= _EXPLAINED * best[clear].sum())
+    return bool(at_table[clear].sum() >= share * best[clear].sum())
 
 
 def count_clear(steps: Values) -> int:

@@ -33,6 +33,16 @@ def test_where_nothing_is_clear_any_table_will_do() -> None:
     assert own_tables.explain(steps, ijg_tables(80)[0].reshape(64).astype(np.int64))
 
 
+def test_of_chroma_a_step_beside_the_right_one_may_have_a_little_more_evidence() -> None:
+    table = ijg_tables(20)[1].astype(np.int64)
+    steps = seen(table, count=6)
+    steps[0, table[0, 0] - 1] = 700
+    assert not own_tables.explain(steps, table.reshape(64))
+    assert own_tables.explain(steps, table.reshape(64), own_tables.CHROMA_EXPLAINED)
+    steps[0, table[0, 0] - 1] = 3000
+    assert not own_tables.explain(steps, table.reshape(64), own_tables.CHROMA_EXPLAINED)
+
+
 @pytest.mark.parametrize("count", [10, 36])
 def test_what_is_not_seen_is_filled_in_the_shape_of_what_is(count: int) -> None:
     for table in (ijg_tables(40)[0], ijg_tables(70)[1], ijg_tables(60)[0].T, np.full((8, 8), 17)):
