@@ -22,6 +22,7 @@ from skimage import data
 from enhance.cli.main import main
 from enhance.codecs.vvc.decoder import open_vvc
 from enhance.codecs.vvc.encoding import ClipCoding, encode_clip
+from enhance.codecs.vvc.facts import StreamFacts
 from enhance.enhancer import Enhancer
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
@@ -581,3 +582,15 @@ def test_a_movie_is_filtered_and_its_progress_told(
     plain, taken = (read(tmp_path / f"{name}.y4m") for name in ("plain", "movie"))
     assert plain.header == taken.header
     assert [SMALL.pack(planes) for planes in plain] == [SMALL.pack(planes) for planes in taken]
+
+
+def test_a_frame_rate_that_nobody_says_is_told(
+    bitstream: Path, tmp_path: Path, run: Filter, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["-b", bitstream, "--decoder", "ffmpeg", "--force", "-o", tmp_path / "out.y4m"]
+    assert run(*arguments) == 0
+    assert "frame rate" not in capfd.readouterr().err
+    monkeypatch.setattr("enhance.codecs.vvc.stream.read_facts", lambda timing, vui: StreamFacts())
+    assert run(*arguments) == 0
+    assert "it does not say its frame rate" in capfd.readouterr().err
+    assert "F25:1" in read(tmp_path / "out.y4m").header.parameters
