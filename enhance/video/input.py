@@ -161,12 +161,10 @@ def open_bitstream(
 def _unsayable(facts: StreamFacts) -> tuple[str, ...]:
     """What y4m cannot say of them, and what it must say all the same."""
     notes = [] if facts.frame_rate else ["it does not say its frame rate: y4m, which must say one, gets 25"]
-    if facts.colour is None or facts.colour.is_usual:
-        return tuple(notes)
-    return (
-        *notes,
-        f"its colours are {facts.colour.describe()}, which y4m cannot say: tell it to what reads the output",
-    )
+    if facts.colour is not None and not facts.colour.is_usual:
+        colours = facts.colour.describe()
+        notes.append(f"its colours are {colours}, which y4m cannot say: tell it to what reads the output")
+    return tuple(notes)
 
 
 def name_of(name: str) -> str:
