@@ -36,6 +36,7 @@ _COMMANDS = {
     "eval": ("enhance.cli.eval", "measure the gain on a folder of lossless originals"),
     "train": ("enhance.cli.train", "train, fine-tune or calibrate a model on own images"),
     "export": ("enhance.cli.export", "write a model as an ONNX file"),
+    "cluster": ("enhance.cli.cluster", "enhance a folder or a bucket on a cluster of Ray"),
     "info": ("enhance.cli.info", "show how a file was compressed and what would be done"),
     "doctor": ("enhance.cli.doctor", "show versions, device, decoders and weights"),
     "completion": ("enhance.cli.completion", "print what completes these commands in a shell"),

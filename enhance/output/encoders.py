@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -27,7 +28,8 @@ from enhance.output.multi_picture import with_second_picture
 from enhance.output.plain import check_available, encode_plain
 
 DEFAULT_JPEG_QUALITY = 95
-_PNG_LEVEL = 4  # 0.5 % larger than zlib's default 6, in 60 % of its time (measured on photographs)
+# Runs alone: half the time of zlib's level 4, photographs 0.6 % larger, drawings 7 % (measured on 13 and 9 pictures).
+_PNG_LEVEL, _PNG_STRATEGY = 4, zlib.Z_RLE
 _ALIASES = {
     "jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "tif": "tiff", "heif": "heic", "pgm": "ppm", "pnm": "ppm",
 }  # fmt: skip
@@ -204,7 +206,8 @@ def _encode_png(pixels: Pixels, metadata: Metadata, *, quality: int | None) -> b
         chunks.add(b"cICP", cicp(metadata.colour))
     for keyword, text in kept.items():
         chunks.add_itxt(keyword, text)
-    return _save(pixels, metadata, format="PNG", compress_level=_PNG_LEVEL, pnginfo=chunks, dpi=metadata.dpi)
+    how = {"compress_level": _PNG_LEVEL, "compress_type": _PNG_STRATEGY}
+    return _save(pixels, metadata, format="PNG", **how, pnginfo=chunks, dpi=metadata.dpi)
 
 
 def _encode_jpeg(pixels: Pixels, metadata: Metadata, *, quality: int | None) -> bytes:

@@ -70,6 +70,8 @@ def shell(folder: Path, tiny_model_file: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if examples(page, "sh").strip()], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_run(page: Path, folder: Path, shell: dict[str, str]) -> None:
+    if page.stem in NEEDS:
+        pytest.importorskip(NEEDS[page.stem])
     program = f"set -e\n{examples(page, 'sh')}"
     done = subprocess.run(
         ["/bin/sh", "-c", program], cwd=folder, env=shell, stdin=subprocess.DEVNULL, capture_output=True, text=True
