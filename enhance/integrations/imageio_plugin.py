@@ -12,7 +12,7 @@ import numpy as np
 from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
-from enhance.codecs.registry import decode, find_decoder
+from enhance.codecs.registry import decode, find_decoder, make_decoders
 from enhance.images import EnhancedImage, EnhancementRecord, InspectedImage, Pixels
 from enhance.knobs import Knobs
 from enhance.metadata.carry_over import orient
@@ -25,6 +25,8 @@ _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 class EnhancePlugin(PluginV3):
     """Reads JPEG files, and VVC streams picture by picture, as enhanced arrays: [H, W, 3] RGB or [H, W].
+
+    PNG, WebP, BMP and TIFF files, too, if a `quality` or `qp` says how their pixels were coded, or `quality="auto"`.
 
     Args:
         request: of imageio; for reading.
@@ -47,9 +49,10 @@ class EnhancePlugin(PluginV3):
         name = request.raw_uri
         self._name = os.fspath(name) if isinstance(name, (str, os.PathLike)) else "<bytes>"
         self._content: bytes = request.get_file().read()
-        decoder = find_decoder(self._content)
+        self._decoders = make_decoders(pixels=True)  # what is missing then is told when a picture is read
+        decoder = find_decoder(self._content, self._decoders)
         if decoder is None:
-            raise InitializationError("neither JPEG nor VVC")
+            raise InitializationError("none of JPEG, VVC, PNG, WebP, BMP and TIFF")
         self._decoder = decoder
         self._where = (None if model is None else os.fspath(model), device, dtype)
         self._records: dict[int, EnhancementRecord] = {}
@@ -123,7 +126,9 @@ class EnhancePlugin(PluginV3):
 
             yield from enhanced_pictures(self._content, self._enhancer, knobs, depth=depth, source_name=self._name)
         else:
-            yield self._enhancer.run(decode(self._content, source_name=self._name), knobs, depth=depth)
+            yield self._enhancer.run(
+                decode(self._content, source_name=self._name, decoders=self._decoders), knobs, depth=depth
+            )
 
     @property
     def _enhancer(self) -> Enhancer:

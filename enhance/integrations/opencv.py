@@ -37,7 +37,7 @@ CAP_PROP_POS_FRAMES, CAP_PROP_FRAME_WIDTH, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME
 
 
 def imread(filename: str | os.PathLike[str], flags: int = IMREAD_COLOR_BGR, **options: Any) -> Array | None:
-    """Reads a JPEG or VVC file as `cv2.imread` would, but enhanced.
+    """Reads a JPEG or VVC file as `cv2.imread` would, but enhanced; with `quality="auto"` others that once were JPEGs.
 
     Args:
         filename: the path.
@@ -156,7 +156,7 @@ class VideoCapture:
 
 
 def _read(source: str | bytes, flags: int, options: dict[str, Any]) -> Array | None:
-    from enhance.codecs.registry import decode
+    from enhance.codecs.registry import decode, make_decoders
     from enhance.errors import DecodeError, UnsupportedImageError, UsageError
 
     if flags != IMREAD_UNCHANGED and (flags < 0 or flags & ~_KNOWN):
@@ -164,7 +164,7 @@ def _read(source: str | bytes, flags: int, options: dict[str, Any]) -> Array | N
     depth = options.pop("depth", None)
     enhancer, knobs = _enhancer_and_knobs(options)
     try:
-        decoded = decode(source)
+        decoded = decode(source, decoders=make_decoders(pixels=knobs.takes_pixels))
         deep = flags == IMREAD_UNCHANGED or flags & IMREAD_ANYDEPTH
         depth = depth or (16 if deep and decoded.details.get("precision", 8) > 8 else 8)
         return _as_asked(enhancer.run(decoded, knobs, depth=depth), flags)

@@ -32,7 +32,8 @@ def open(source: str | os.PathLike[str] | bytes | IO[bytes], **options: Any) -> 
     """Opens a file as an enhanced image, upright, of 8 bits.
 
     Args:
-        source: the path or the bytes of a JPEG or VVC file, or an open binary file.
+        source: the path or the bytes of a JPEG or VVC file, or an open binary file; with a `quality` or `qp`, "auto"
+            among them, also of a PNG, WebP, BMP or TIFF.
         **options: `model`, `device`, `dtype` and the knobs, as in `enhance.enhance`.
 
     Returns:
@@ -43,7 +44,7 @@ def open(source: str | os.PathLike[str] | bytes | IO[bytes], **options: Any) -> 
     Raises:
         EnhanceError: see `errors`.
     """
-    from enhance.codecs.registry import decode
+    from enhance.codecs.registry import decode, make_decoders
     from enhance.enhancer import shared_enhancer
     from enhance.integrations.pillow_image import keeping
     from enhance.knobs import Knobs
@@ -52,7 +53,9 @@ def open(source: str | os.PathLike[str] | bytes | IO[bytes], **options: Any) -> 
     where = {name: options.pop(name) for name in ("model", "device", "dtype") if name in options}
     if where.get("model") is not None:
         where["model"] = os.fspath(where["model"])
-    enhanced = shared_enhancer(**where).run(decode(source), Knobs(**options), depth=8)  # type: ignore[arg-type]
+    knobs = Knobs(**options)
+    decoded = decode(source, decoders=make_decoders(pixels=knobs.takes_pixels))  # type: ignore[arg-type]
+    enhanced = shared_enhancer(**where).run(decoded, knobs, depth=8)
     image = keeping(to_pil(enhanced, upright=True))
     image.info["enhancement"] = enhanced.record
     return image

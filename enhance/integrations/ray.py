@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from enhance.integrations.file_enhancer import FileEnhancer
     from enhance.integrations.ray_cluster import ClusterPlan, run_cluster
-    from enhance.integrations.ray_files import FileEnhancer
 
-_HOMES = {"ClusterPlan": "ray_cluster", "run_cluster": "ray_cluster", "FileEnhancer": "ray_files"}
+_HOMES = {"ClusterPlan": "ray_cluster", "run_cluster": "ray_cluster", "FileEnhancer": "file_enhancer"}
 
 __all__ = ["ClusterPlan", "FileEnhancer", "run_cluster"]
 

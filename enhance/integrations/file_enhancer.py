@@ -1,4 +1,4 @@
-"""Files as bytes through the enhancer, one bad file a row and never the end: what a worker of Ray does."""
+"""Files as bytes through the enhancer, one bad file a row and never the end: what workers over data sets do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from enhance.codecs.registry import decode
+from enhance.codecs.registry import decode, make_decoders
 from enhance.errors import EnhanceError
 from enhance.knobs import Knobs
 from enhance.output.encoders import OutputFormat
@@ -35,7 +35,7 @@ class EnhancedFile(NamedTuple):
 class FileEnhancer:
     """Enhances files that are bytes. It holds the models: make one in each worker.
 
-    Called with a batch of Ray Data (`dataset.map_batches(FileEnhancer, ...)`), columns as arrays: `bytes`, `path` if
+    Called with a batch of columns, as Ray Data's `map_batches` and Hugging Face's `map` do it: `bytes`, and `path` if
     there is one, for messages. It gives the columns back without `bytes`, and `enhanced` (the file's bytes, empty where
     it failed), `record` (JSON, empty likewise) and `error` (empty where it is done).
 
@@ -62,13 +62,14 @@ class FileEnhancer:
         from enhance.enhancer import Enhancer
 
         self._knobs, self._format, self._depth = Knobs(**knobs), OutputFormat.from_name(format), depth
+        self._decoders = make_decoders(pixels=self._knobs.takes_pixels)
         self._enhancer = Enhancer(model, device=device, dtype=dtype, threads=threads)
 
     def enhance(self, content: bytes, name: str = "<memory>") -> EnhancedFile:
         """One file. Whatever is wrong with it is in the result."""
         pixels = 0
         try:
-            decoded = decode(content, source_name=name)
+            decoded = decode(content, source_name=name, decoders=self._decoders)
             pixels = decoded.height * decoded.width
             enhanced = self._enhancer.run(decoded, self._knobs, depth=self._depth)
             return EnhancedFile(
@@ -80,7 +81,7 @@ class FileEnhancer:
             return EnhancedFile(None, None, f"{name}: unexpected {type(error).__name__}: {error}", pixels)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """A batch of Ray Data; see the class."""
+        """A batch of columns; see the class."""
         names = batch.get("path", ["<memory>"] * len(batch["bytes"]))
         done = [self.enhance(bytes(content), str(name)) for content, name in zip(batch["bytes"], names, strict=True)]
         kept = {name: column for name, column in batch.items() if name != "bytes"}
