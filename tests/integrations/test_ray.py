@@ -51,7 +51,7 @@ def cluster() -> Iterator[Any]:
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 100 << 20})
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 100 << 20})
     ray.init(address=found.address, logging_level="WARNING", log_to_driver=False)
     yield found
     ray.shutdown()
@@ -67,7 +67,7 @@ def test_nothing_is_lost_or_done_twice_when_a_node_is_killed(
     node = cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
     cluster.wait_for_nodes()
     options = {"model": str(tiny_model_file), **OPTIONS}
-    plan = ClusterPlan(str(photos), str(tmp_path / "out"), workers=2, options=options)
+    plan = ClusterPlan(str(photos), str(tmp_path / "out"), workers=3, options=options)
     outcomes = []
     for outcome in run_cluster(plan):
         outcomes.append(outcome)
