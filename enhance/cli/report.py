@@ -7,7 +7,9 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from types import TracebackType
 
 from tqdm import tqdm
@@ -30,10 +32,20 @@ class Reporter:
         quiet: say nothing but errors.
         verbose: name every file that something is said of; otherwise one, and how many more.
         json_lines: one JSON object per input on stdout.
+        names: what inputs are called, where that is not the name of their file.
     """
 
-    def __init__(self, plan: Plan, *, quiet: bool, json_lines: bool, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        quiet: bool,
+        json_lines: bool,
+        verbose: bool = False,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
         self.plan = plan
+        self.names = names or {}
         self.quiet = quiet
         self.verbose = verbose and not quiet
         self.json_lines = json_lines
@@ -74,6 +86,7 @@ class Reporter:
 
     def tell(self, outcome: Outcome) -> None:
         """Takes one outcome."""
+        file, outcome = outcome.input, self._named(outcome)
         self.count[outcome.status] += 1
         self.pixels += outcome.pixels if outcome.status == "done" else 0
         if self.verbose and outcome.status != "failed":
@@ -89,8 +102,18 @@ class Reporter:
         if self.json_lines:
             print(json.dumps(outcome.describe()), flush=True)
         with self._lock:
-            self._under_way.pop("<stdin>" if outcome.input == STREAM else outcome.input, None)
+            self._under_way.pop("<stdin>" if file == STREAM else file, None)
             self._show()
+
+    def _named(self, outcome: Outcome) -> Outcome:
+        """The same outcome with the name that its input has for the user."""
+        name = self.names.get(outcome.input)
+        if name is None:
+            return outcome
+        error = outcome.error
+        if error is not None:
+            error.source = name
+        return replace(outcome, input=name, output=None, error=error)
 
     def exit_status(self) -> int:
         """0: all done; 1: some failed; the error's own where nothing was done and all failed in the same way."""

@@ -37,7 +37,7 @@ from enhance.errors import OutputError, UsageError, WeightsError, one_line
 from enhance.knobs import Knobs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from enhance.batch.pipeline import SmallPictures
     from enhance.batch.plan import Job, Plan
@@ -55,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "enhance compare shows what was done; enhance info FILE what would be."
     parser.add_argument(
         "inputs", nargs="*", metavar="IN",
-        help="JPEG and VVC files, with --quality or --qp also PNG, WebP, BMP, TIFF; folders, patterns; - reads stdin",
+        help="JPEG and VVC files, with --quality or --qp also PNG, WebP, BMP, TIFF; "
+        "folders, patterns; CBZ and ZIP; - reads stdin",
     )  # fmt: skip
     _add_main(parser.add_argument_group("what matters most"))
     add_list_arguments(parser.add_argument_group("lists"))
@@ -110,10 +111,15 @@ def _add_telling(group: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Does what was asked for. Returns the exit status."""
     from enhance.batch.plan import STREAM, plan_batch
+    from enhance.cli.archives import are_archives, run_archives
     from enhance.cli.report import Reporter
 
     knobs = _knobs(options)
     listed = listed_inputs(options)
+    if are_archives(options.inputs):
+        check_decoder(options)
+        decoders = chosen_decoders(options, pixels=knobs.takes_pixels)
+        return run_archives(options, decoders, partial(_pages, options, knobs, decoders))
     place = _Place.of(options)
     check_decoder(options)
     if options.inputs.count(STREAM) and sys.stdin is not None and sys.stdin.isatty():
@@ -144,6 +150,26 @@ def main(options: argparse.Namespace) -> int:
             _work(plan, options, knobs, place, reporter, decoders)
     if reporter.count["done"]:
         _speeds().keep(reporter.pixels / 1e6, reporter.seconds, _kind(options))
+    return reporter.exit_status()
+
+
+def _pages(
+    options: argparse.Namespace,
+    knobs: Knobs,
+    decoders: Sequence[Decoder],
+    plan: Plan,
+    fmt: OutputFormat,
+    names: Mapping[str, str],
+) -> int:
+    """Enhances the pages of an archive."""
+    from enhance.cli.report import Reporter
+
+    place = _Place(str(Path(plan.jobs[0].output).parent), False, fmt, options.depth, options.output_quality, True)
+    _check_format(fmt, options)
+    shown = {"quiet": options.quiet, "verbose": options.verbose, "json_lines": options.json}
+    with Reporter(plan, **shown, names=names) as reporter:
+        reporter.begin()
+        _work(plan, options, knobs, place, reporter, decoders)
     return reporter.exit_status()
 
 
@@ -253,8 +279,7 @@ class _Place:
     def of(cls, options: argparse.Namespace) -> _Place:
         """Reads -o and the output options. Raises UsageError where they do not fit together."""
         from enhance.batch.plan import STREAM
-        from enhance.output.encoders import OutputFormat, check_depth, check_quality
-        from enhance.output.plain import check_available
+        from enhance.output.encoders import OutputFormat
 
         name = options.output or (STREAM if options.inputs == [STREAM] else None)
         if name is None:
@@ -274,11 +299,7 @@ class _Place:
         if asked and named and asked is not named:
             raise UsageError(f"contradicts --format {options.format}", source=name, hint="leave one of them out")
         chosen = asked or named or OutputFormat.PNG
-        check_available(chosen.value)
-        check_depth(chosen, options.depth)
-        check_quality(chosen, options.output_quality)
-        if options.keep_gain_map and chosen is not OutputFormat.JPEG:
-            raise UsageError(f"{chosen.name} files cannot hold a gain map", hint="--format jpg, or leave it out")
+        _check_format(chosen, options)
         return cls(
             name, named is not None, chosen, options.depth, options.output_quality, overwrite=options.force,
             keep_gain_map=options.keep_gain_map, keep_times=options.keep_times,
@@ -319,6 +340,18 @@ class _Place:
             image, job.output, fmt=self.format, quality=self.quality, overwrite=overwrite,
             keep_gain_map=self.keep_gain_map, times=_times_of(job.input) if self.keep_times else None,
         )  # fmt: skip
+
+
+def _check_format(fmt: OutputFormat, options: argparse.Namespace) -> None:
+    """Raises UsageError for a format that cannot be written here, or not as it is asked for."""
+    from enhance.output.encoders import OutputFormat, check_depth, check_quality
+    from enhance.output.plain import check_available
+
+    check_available(fmt.value)
+    check_depth(fmt, options.depth)
+    check_quality(fmt, options.output_quality)
+    if options.keep_gain_map and fmt is not OutputFormat.JPEG:
+        raise UsageError(f"{fmt.name} files cannot hold a gain map", hint="--format jpg, or leave it out")
 
 
 def _times_of(name: str) -> tuple[int, int] | None:
