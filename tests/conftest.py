@@ -45,7 +45,7 @@ JpegFactory = Callable[..., bytes]
 ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it holds an event loop, which other tests may have no use for
 def chromium() -> Iterator[Browser]:
     """The real browser; tests that need it are skipped where there is none (`ENHANCE_CHROMIUM` names one)."""
     names = (os.environ.get("ENHANCE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
