@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +117,9 @@ def test_bad_streams_are_errors_of_pillow(golden_stream: bytes, registered: None
         Image.open(io.BytesIO(cut)).verify()
 
 
-def test_nothing_is_registered_unasked(golden_stream: bytes) -> None:
-    with pytest.raises(UnidentifiedImageError):
-        Image.open(io.BytesIO(golden_stream))
+def test_nothing_is_registered_unasked(golden_stream: bytes, tmp_path: Path) -> None:
+    """In a process of its own: what other tests have registered stays for as long as theirs lives."""
+    (tmp_path / "still.266").write_bytes(golden_stream)
+    program = "import sys, enhance.integrations.pillow; from PIL import Image; Image.open(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "still.266"], capture_output=True, text=True)
+    assert "UnidentifiedImageError" in done.stderr
