@@ -160,6 +160,7 @@ class _Pool:
         self._waiting, self._deaths = deque(names), Counter[str]()
         self._starting: dict[Any, Any] = {}
         self._busy: dict[Any, tuple[Any, tuple[str, str]]] = {}
+        self._idle: list[Any] = []  # kept to the end: a file may come back from a worker that dies
         self._remote = ray.remote(num_cpus=plan.cpus, num_gpus=plan.gpus)(_Worker)
         self._plan = plan
         for _ in range(min(plan.workers or _room(plan), len(names))):
@@ -174,7 +175,7 @@ class _Pool:
                     yield outcome
 
     def stop(self) -> None:
-        for worker in [*self._starting.values(), *(worker for worker, _ in self._busy.values())]:
+        for worker in [*self._idle, *self._starting.values(), *(worker for worker, _ in self._busy.values())]:
             ray.kill(worker)
 
     def _start(self) -> None:
@@ -192,12 +193,14 @@ class _Pool:
             if job is None and isinstance(cause, EnhanceError):
                 raise cause from error
             return self._bury(job)
-        if self._waiting:
-            job = self._waiting.popleft()
-            self._busy[worker.work.remote(*job)] = (worker, job)
-        else:
-            ray.kill(worker)
+        self._idle.append(worker)
+        self._hand_out()
         return outcome if isinstance(outcome, FileOutcome) else None
+
+    def _hand_out(self) -> None:
+        while self._waiting and self._idle:
+            worker, job = self._idle.pop(), self._waiting.popleft()
+            self._busy[worker.work.remote(*job)] = (worker, job)
 
     def _bury(self, job: tuple[str, str] | None) -> FileOutcome | None:
         """Another worker for the one that died, and its file to whoever is free next."""
@@ -209,6 +212,7 @@ class _Pool:
             return None
         if self._deaths[job[0]] < _MOST_DEATHS:
             self._waiting.appendleft(job)
+            self._hand_out()
             return None
         return FileOutcome(*job, "failed", f"{_MOST_DEATHS} workers died with it")
 
