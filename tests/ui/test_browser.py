@@ -91,6 +91,22 @@ def test_drop_look_change_and_take(visit: Callable[[], Seen], photos: list[Path]
     assert seen.said == [] and seen.elsewhere == []
 
 
+def test_files_can_be_dropped_anywhere(visit: Callable[[], Seen], photos: list[Path]) -> None:
+    seen = visit()
+    dropped = seen.page.evaluate_handle(
+        """bytes => {
+            const dropped = new DataTransfer();
+            dropped.items.add(new File([new Uint8Array(bytes)], "dropped.jpg"));
+            return dropped;
+        }""",
+        list(photos[0].read_bytes()),
+    )
+    seen.page.dispatch_event("main", "drop", {"dataTransfer": dropped})
+    seen.wait_for(0, "done")
+    assert seen.page.locator("#list li button").all_inner_texts() == ["dropped.jpg"]
+    assert seen.said == []
+
+
 def test_a_value_out_of_range_is_told(visit: Callable[[], Seen], photos: list[Path]) -> None:
     seen = visit()
     seen.drop(photos[0])
