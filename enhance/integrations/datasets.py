@@ -1,4 +1,4 @@
-"""Data sets of files: `FileEnhancer`, for Hugging Face datasets' `map`, for WebDataset's shards, and for Ray Data.
+"""Data sets of files: `FileEnhancer`, for Hugging Face datasets' `map` and for WebDataset's shards.
 
     from enhance.integrations.datasets import FileEnhancer
 

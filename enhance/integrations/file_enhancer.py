@@ -35,7 +35,7 @@ class EnhancedFile(NamedTuple):
 class FileEnhancer:
     """Enhances files that are bytes. It holds the models: make one in each worker.
 
-    Called with a batch of columns, as Ray Data's `map_batches` and Hugging Face's `map` do it: `bytes`, and `path` if
+    Called with a batch of columns, as Hugging Face's `map` does it: `bytes`, and `path` if
     there is one, for messages. It gives the columns back without `bytes`, and `enhanced` (the file's bytes, empty where
     it failed), `record` (JSON, empty likewise) and `error` (empty where it is done).
 

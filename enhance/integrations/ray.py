@@ -1,6 +1,6 @@
-"""Ray: folders and buckets on a cluster, and a transform for Ray Data's datasets.
+"""Ray: folders and buckets on a cluster.
 
-    from enhance.integrations.ray import FileEnhancer, run_cluster
+    from enhance.integrations.ray import ClusterPlan, run_cluster
 
 Neither ray nor torch is imported before something is used.
 """
@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from enhance.integrations.file_enhancer import FileEnhancer
     from enhance.integrations.ray_cluster import ClusterPlan, run_cluster
 
-_HOMES = {"ClusterPlan": "ray_cluster", "run_cluster": "ray_cluster", "FileEnhancer": "file_enhancer"}
+_HOMES = {"ClusterPlan": "ray_cluster", "run_cluster": "ray_cluster"}
 
-__all__ = ["ClusterPlan", "FileEnhancer", "run_cluster"]
+__all__ = ["ClusterPlan", "run_cluster"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,9 @@ import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -36,6 +37,11 @@ def examples(page: Path, language: str = "python") -> str:
     return "\n".join(lines)
 
 
+def marked(pages: Iterable[Path]) -> list[Any]:
+    """The pages, slow what starts a cluster."""
+    return [pytest.param(page, marks=pytest.mark.slow if page.stem == "ray" else ()) for page in pages]
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) -> Iterator[Path]:
     """The working folder that the pages speak of: photo.jpg, photos/ with two, still.266, video.266. Tiny models."""
@@ -51,7 +57,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) 
     enhancer.shared_enhancer.cache_clear()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", marked(PAGES), ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run(page: Path, folder: Path) -> None:
     for name in NEEDS.get(page.stem, []):
         pytest.importorskip(name)
@@ -71,7 +77,9 @@ def shell(folder: Path, tiny_model_file: Path) -> dict[str, str]:
     return {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if examples(page, "sh").strip()], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", marked(page for page in PAGES if examples(page, "sh").strip()), ids=lambda page: page.stem
+)
 def test_the_commands_of_a_page_run(page: Path, folder: Path, shell: dict[str, str]) -> None:
     for name in NEEDS.get(page.stem, []):
         pytest.importorskip(name)

@@ -1,4 +1,4 @@
-"""Ray: the transform of Ray Data, and a folder on a real cluster of two nodes, one of which is killed in the middle."""
+"""Ray: a folder on a real cluster of two nodes, one of which is killed in the middle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from PIL import Image
 
 from enhance.cli.main import main
 from enhance.errors import OutputError, UsageError
-from enhance.integrations.ray import FileEnhancer
 from tests.conftest import JpegFactory
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -101,15 +100,3 @@ def test_the_command_resumes_and_reports(
     }  # fmt: skip
     assert "1 done, 1 failed" in told.err and "megapixels" in told.err
     assert (out / "00.png").read_bytes() == b"done before" and (out / "sub/01.png").is_file()
-
-
-@pytest.mark.slow
-def test_ray_data_maps_files(cluster: Any, photos: Path, tiny_model_file: Path) -> None:
-    pytest.importorskip("pandas")
-    import ray.data
-
-    dataset = ray.data.read_binary_files([str(photos / "00.jpg"), str(photos / "bad.jpg")], include_paths=True)
-    rows = dataset.map_batches(
-        FileEnhancer, fn_constructor_kwargs={"model": str(tiny_model_file), **OPTIONS}, concurrency=1, batch_size=1
-    ).take_all()
-    assert sorted(bool(row["error"]) for row in rows) == [False, True]
