@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,22 @@ class _Plane:
     def stop(self) -> int:
         """The row of blocks after its last."""
         return self.first + self.part.indices.shape[0]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.change.shape[0], self.change.shape[1]
+
+    def rows(self, blocks: slice) -> _Plane:
+        """Some of its rows of blocks, counted from its first."""
+        columns, height = self.part.indices.shape[1], 8 * self.part.component.ratio[0]
+        samples = slice(blocks.start * height, blocks.stop * height)
+        return _Plane(
+            self.base[samples],
+            self.change[samples],
+            replace(self.part, indices=self.part.indices[blocks]),
+            self.first + blocks.start,
+            self.distances[blocks.start * columns : blocks.stop * columns],
+        )
 
 
 def corrected_strips(
@@ -77,16 +93,36 @@ def _add(base: Array, change: Array, part: Part, trust_map: TrustMap) -> _Plane:
 
 
 def _corrected(plane: _Plane, trust_map: TrustMap, factor: float) -> Array:
-    """The change [h, W] of a plane that is made in the end."""
+    """The change [h, W] of a plane that is made in the end.
+
+    Rows of blocks that are believed as a whole, most of them, are spared the weights and the second transform.
+    """
     if factor == 0:
         return np.zeros_like(plane.change)
-    ratio, shape = plane.part.component.ratio, (plane.change.shape[0], plane.change.shape[1])
     around = trust_map.weights(plane.first - 1, plane.stop + 1)
-    if factor == 1 and around.min() == 1:
-        step = plane.part.step_into(plane.distances)
-        return plane.change + _spread_blocks(step, ratio, shape)
-    grid_shape = -(-shape[0] // ratio[0]), -(-shape[1] // ratio[1])
-    weights = to_samples(around, grid_shape)
+    if factor != 1:
+        return _weighed(plane, around, factor)
+    doubted = (around < 1).any(axis=1)
+    doubted = doubted[:-2] | doubted[1:-1] | doubted[2:]  # weights are interpolated between rows of blocks
+    starts = [0, *np.flatnonzero(np.diff(doubted)) + 1, len(doubted)]
+    runs = [slice(start, stop) for start, stop in zip(starts, starts[1:])]
+    found = [
+        _weighed(plane.rows(run), around[run.start : run.stop + 2], factor) if doubted[run.start]
+        else _believed(plane.rows(run))
+        for run in runs
+    ]  # fmt: skip
+    return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def _believed(plane: _Plane) -> Array:
+    step = plane.part.step_into(plane.distances)
+    return plane.change + _spread_blocks(step, plane.part.component.ratio, plane.shape)
+
+
+def _weighed(plane: _Plane, around: Array, factor: float) -> Array:
+    """With the weights of its rows of blocks, and of the ones above and below."""
+    ratio, shape = plane.part.component.ratio, plane.shape
+    weights = to_samples(around, (-(-shape[0] // ratio[0]), -(-shape[1] // ratio[1])))
     change = planes.spread(weights, ratio, shape) * plane.change * np.float32(factor)
     step = plane.part.step_into(plane.part.distances(planes.box_means(plane.base + change, ratio)))
     # Where nothing is believed, nothing is changed: the decoder's own rounding is not the network's to mend.
