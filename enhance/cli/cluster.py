@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -60,14 +62,15 @@ def main(options: argparse.Namespace) -> int:
         options.source, options.target, options.workers, options.cpus, options.gpus, options.resume,
         {name: value for name, value in given.items() if value is not None},
     )  # fmt: skip
-    connect(options.address)
-    report = _Report()
-    for outcome in run_cluster(plan):
-        report.add(outcome)
-        if options.json:
-            print(json.dumps(vars(outcome)), flush=True)
-        elif outcome.error:
-            say(f"failed: {outcome.error}")
+    report, stdout = _Report(), sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):  # where Ray prints what becomes of its nodes
+        connect(options.address)
+        for outcome in run_cluster(plan):
+            report.add(outcome)
+            if options.json:
+                print(json.dumps(vars(outcome)), file=stdout, flush=True)
+            elif outcome.error:
+                say(f"failed: {outcome.error}")
     report.tell()
     return 1 if report.failed else 0
 

@@ -128,7 +128,7 @@ class _Worker:
 def connect(address: str | None) -> None:
     """Joins a cluster, "HOST:PORT" or "auto"; does nothing for None, as `run_cluster` then makes its own."""
     if address is not None:
-        ray.init(address=address, logging_level=logging.WARNING)
+        ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
 
 
 def run_cluster(plan: ClusterPlan) -> Iterator[FileOutcome]:
@@ -145,7 +145,7 @@ def run_cluster(plan: ClusterPlan) -> Iterator[FileOutcome]:
     if not names:
         return
     if not ray.is_initialized():
-        ray.init(logging_level=logging.WARNING, include_dashboard=False)
+        ray.init(logging_level=logging.WARNING, include_dashboard=False, log_to_driver=False)
     pool = _Pool(plan, names)
     try:
         yield from pool.run()
