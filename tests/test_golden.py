@@ -28,8 +28,8 @@ from enhance.video.filter import FrameFilter
 FOLDER = Path(__file__).with_name("golden")
 STEP = 3
 
-# Name -> file and knobs. The photos are scikit-image's, the drawing has stripes, lines and dots; Pillow and libvvenc
-# coded them.
+# Name -> file and knobs. The photos are scikit-image's, the drawing is hatched by `enhance.training.drawings` (seed 6);
+# Pillow and libvvenc coded them.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "fidelity_q10": ("q10_420.jpg", {"mode": "fidelity"}),
     "balanced_q10": ("q10_420.jpg", {"mode": "balanced", "seed": 1}),
