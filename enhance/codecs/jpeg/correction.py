@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from enhance.codecs.jpeg import planes
 from enhance.codecs.jpeg.coefficients import Layout
@@ -102,7 +103,7 @@ def _corrected(plane: _Plane, trust_map: TrustMap, factor: float) -> Array:
     around = trust_map.weights(plane.first - 1, plane.stop + 1)
     if factor != 1:
         return _weighed(plane, around, factor)
-    doubted = (around < 1).any(axis=1)
+    doubted: npt.NDArray[np.bool_] = np.any(around < 1, axis=1)
     doubted = doubted[:-2] | doubted[1:-1] | doubted[2:]  # weights are interpolated between rows of blocks
     starts = [0, *np.flatnonzero(np.diff(doubted)) + 1, len(doubted)]
     runs = [slice(start, stop) for start, stop in zip(starts, starts[1:])]
