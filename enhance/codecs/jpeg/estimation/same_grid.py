@@ -46,7 +46,7 @@ def search_same_grid(
 
 def _evidence(indices: npt.NDArray[np.int64], step: int, steps: npt.NDArray[np.int64]) -> Values:
     """The evidence for each earlier step, of the shape of `steps`; none for those that are not larger than the last."""
-    counts = np.bincount(indices[indices < _MOST])
+    counts = np.bincount(indices[indices < _MOST], minlength=1)  # all may be larger
     earlier = steps.astype(np.float32)[:, None]
     values = (np.arange(len(counts), dtype=np.float32) * step)[None]
     nearest = np.rint(values / earlier)

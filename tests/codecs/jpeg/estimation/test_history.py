@@ -232,3 +232,11 @@ def test_a_coding_is_told_in_words_and_values() -> None:
     assert coding.describe() == {
         "quality": 20, "tables": "standard", "grid": [13, 3], "then": last.describe(), "confidence": 0.99,
     }  # fmt: skip
+
+
+def test_files_whose_indices_are_all_large_are_told_nothing_of() -> None:
+    """Bright at steps of one: the mean of each block has an index above 700."""
+    noise = np.random.default_rng(0).integers(-3, 4, (128, 128, 1), np.int16)
+    bright = np.repeat((220 + noise).astype(np.uint8), 3, axis=2)
+    ones = JpegRate.from_tables(*np.ones((2, 8, 8), np.uint16))
+    assert find_earlier(coded(bright, qtables=[[1] * 64] * 2), ones) is None
