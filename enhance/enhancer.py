@@ -193,6 +193,7 @@ class Enhancer:
         depth: int | None = None,
         noise: NoiseField | None = None,
         progress: Progress = untold,
+        guidance: Guidance | None = None,
     ) -> EnhancedImage:
         """Enhances one decoded image.
 
@@ -203,6 +204,7 @@ class Enhancer:
                 computed in floating point whatever was decoded, and rounded once.
             noise: the field of the knobs' seed, where several pictures share it; by default it is made anew.
             progress: called many times, in this thread, with the share of the work that is done, 0 to 1.
+            guidance: `choose_guidance(decoded, knobs)`, where several knobs share it; by default it is found anew.
 
         Returns:
             pixels of the same shape, and the record of what was done.
@@ -217,7 +219,7 @@ class Enhancer:
         dtype = decoded.pixels.dtype if depth is None else np.dtype(_DTYPES[depth])
         knobs = knobs or Knobs()
         began = time.perf_counter()
-        guidance = choose_guidance(decoded, knobs)
+        guidance = guidance or choose_guidance(decoded, knobs)
         rate, notes = guidance.rate, guidance.notes
         if isinstance(rate, UnknownRate):
             progress(1.0)

@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from harm import SMALLEST_ERROR, error, gain, spread, write_rows
 from PIL import Image
 from tqdm import tqdm
 
 import enhance
-from enhance.evaluation.metrics.distortion import mse
 from enhance.evaluation.metrics.dots import dots_beyond
 from enhance.evaluation.metrics.lpips import LPIPS
 from enhance.knobs import MODES, Knobs
@@ -39,7 +39,6 @@ Uint8 = npt.NDArray[np.uint8]
 
 ONES = "ones"
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "gray", "rgb")
-_SMALLEST_ERROR = 0.01  # of a picture that is exact but for a few samples: about 68 dB
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,6 @@ def encode(pixels: Uint8, quality: str, sampling: str) -> bytes:
     return file.getvalue()
 
 
-def spread(pixels: Uint8) -> int:
-    """The largest difference between R, G and B of a pixel."""
-    return 0 if pixels.ndim == 2 else int(np.ptp(pixels.astype(np.int16), axis=2).max())
-
-
 def knobs_of(mode: str) -> Knobs:
     """The settings that a word or a number stands for."""
     return Knobs(mode=mode) if mode in MODES else Knobs(steps=1, perception=float(mode))
@@ -106,16 +100,16 @@ def measure(
     if sampling == "gray":
         pixels = np.asarray(Image.fromarray(pixels).convert("L"))
     decoded = enhance.decode(encode(pixels, quality, sampling))
-    before = max(mse(pixels, decoded.pixels), _SMALLEST_ERROR)
+    before = error(pixels, decoded.pixels)
     rows = []
     for mode in modes:
         result = enhancer.run(decoded, knobs_of(mode))
-        seen = looks(lpips, pixels, decoded.pixels, result.pixels) if before > _SMALLEST_ERROR else []
-        after = max(mse(pixels, result.pixels), _SMALLEST_ERROR)
+        seen = looks(lpips, pixels, decoded.pixels, result.pixels) if before > SMALLEST_ERROR else []
+        after = error(pixels, result.pixels)
         withheld, factors = result.record.withheld or 0.0, result.record.factor
         rows.append({
             "kind": original.kind, "name": original.name, "quality": quality, "sampling": sampling, "mode": mode,
-            "before": round(10 * np.log10(255**2 / before), 3), "gain": round(float(10 * np.log10(before / after)), 4),
+            "before": round(10 * np.log10(255**2 / before), 3), "gain": gain(before, after),
             "withheld": round(withheld, 4), "factors": "/".join(f"{factor:.2f}" for factor in factors),
             "spread": spread(result.pixels) if decoded.is_neutral else -1,
             "dots": round(dots_beyond(pixels, result.pixels), 3),
@@ -177,10 +171,7 @@ def main() -> None:
             report(found)
             rows += found
     if options.csv:
-        with options.csv.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(rows, options.csv)
 
 
 if __name__ == "__main__":

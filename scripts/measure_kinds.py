@@ -11,7 +11,6 @@ picture's numbers, for tables as of `scripts/measure_harm.py`.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from harm import error, gain, spread, write_rows
 from tqdm import tqdm
 
 import enhance
 from enhance.codecs.jpeg.rate import JpegRate
-from enhance.evaluation.metrics.distortion import mse
 from enhance.knobs import MODES, Knobs
 from enhance.training.crops import find_images, load_image
 from enhance.training.degradation.encode import encode_file, has_mozjpeg
@@ -36,7 +35,6 @@ Sample = tuple[str, str, Uint8, bytes]
 
 _DEFAULT_TABLE = 3  # of mozjpeg's
 _SIDE = 256  # of a drawing
-_SMALLEST_ERROR = 0.01  # of a picture that is exact but for a few samples: about 68 dB
 
 
 def of_photo(name: str, photo: Uint8, seed: int) -> Iterator[Sample]:
@@ -82,19 +80,14 @@ def _whole(tables: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint16], npt.NDArra
     return luma, chroma
 
 
-def _spread(pixels: Uint8) -> int:
-    return 0 if pixels.ndim == 2 else int(np.ptp(pixels.astype(np.int16), axis=2).max())
-
-
 def measure(enhancer: enhance.Enhancer, sample: Sample, mode: str) -> dict[str, Any]:
     """One row."""
     kind, name, original, file = sample
     decoded = enhance.decode(file)
     result = enhancer.run(decoded, Knobs(mode=mode))  # type: ignore[arg-type]
-    before, after = (max(mse(original, pixels), _SMALLEST_ERROR) for pixels in (decoded.pixels, result.pixels))
-    spread = _spread(result.pixels) - _spread(decoded.pixels) if _spread(original) == 0 else 0
-    gain = round(float(10 * np.log10(before / after)), 4)
-    return {"kind": kind, "name": name, "quality": "", "sampling": "", "mode": mode, "gain": gain, "spread": spread}
+    more = spread(result.pixels) - spread(decoded.pixels) if spread(original) == 0 else 0
+    won = gain(error(original, decoded.pixels), error(original, result.pixels))
+    return {"kind": kind, "name": name, "quality": "", "sampling": "", "mode": mode, "gain": won, "spread": more}
 
 
 def main() -> None:
@@ -117,14 +110,11 @@ def main() -> None:
         for mode in options.modes:
             group = [row for row in rows if (row["kind"], row["mode"]) == (kind, mode)]
             worst = min(group, key=lambda row: row["gain"])
-            gains, spread = [row["gain"] for row in group], max(row["spread"] for row in group)
+            gains, widest = [row["gain"] for row in group], max(row["spread"] for row in group)
             told = f"{np.mean(gains):+.2f}  worst {worst['gain']:+.2f} {worst['name']}"
-            sys.stdout.write(f"{kind:20} {mode:10} {told}  spread {spread}\n")
+            sys.stdout.write(f"{kind:20} {mode:10} {told}  spread {widest}\n")
     if options.csv:
-        with options.csv.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(rows, options.csv)
 
 
 if __name__ == "__main__":

@@ -156,15 +156,15 @@ def _compare(
     layers = [Layer(DECODED, to_dtype(decoded.pixels, np.dtype(np.uint8)))]
     before = [] if original is None else [_load_original(original, decoded)]
     settings = _settings(knobs, options.modes, decoded.height * decoded.width)
+    guidance = choose_guidance(decoded, knobs)  # a long search, and the same for all modes
     for index, (title, chosen) in enumerate(settings.items()):
 
         def follow(share: float, done: int = index) -> None:
             progress(0.95 * (done + share) / len(settings))  # the rest is the page
 
-        enhanced = enhancer.run(decoded, chosen, depth=8, progress=follow)
+        enhanced = enhancer.run(decoded, chosen, depth=8, progress=follow, guidance=guidance)
         layers.append(Layer(title, enhanced.pixels, enhanced.record, enhanced.weights))
-    coding = choose_guidance(decoded, knobs).coding
-    described = describe_picture(InspectedImage.of(decoded), coding, asked=not knobs.told_rates)
+    described = describe_picture(InspectedImage.of(decoded), guidance.coding, asked=not knobs.told_rates)
     facts = {key: value for key, value in described.items() if key not in ("file", "coding")}
     return Compared(Path(name).name if name != "-" else "stdin", (*layers, *before), facts, decoded.metadata)
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from enhance.cli.main import main
+from enhance.codecs.earlier_coding import find_earlier_coding
 
 Run = Callable[..., int]
 
@@ -89,3 +90,18 @@ def test_nothing_is_replaced_and_mistakes_are_one_line(
     assert "small.png: the original has 8x8 pixels" in capsys.readouterr().err
     assert compare(photo_folder / "a.jpg", "-o", tmp_path / "b.html", "--original", small, small) == 2
     assert "2 originals for 1 files" in capsys.readouterr().err
+
+
+def test_an_earlier_coding_is_looked_for_once(
+    photo_folder: Path, tmp_path: Path, compare: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def search(pixels: Any, rate: Any) -> Any:
+        asked.append(rate)
+        return find_earlier_coding(pixels, rate)
+
+    monkeypatch.setattr("enhance.inference.choices.find_earlier_coding", search)
+    assert compare(photo_folder / "a.jpg", "-o", tmp_path / "page.html", "--quiet") == 0
+    (file,) = files_of(tmp_path / "page.html")
+    assert len(file["layers"]) == 4 and len(asked) == 1
