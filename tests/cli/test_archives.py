@@ -12,19 +12,9 @@ import pytest
 from PIL import Image
 
 from enhance.batch import archive as archives
-from enhance.cli.main import main
 
 JpegFactory = Callable[..., bytes]
 Run = Callable[..., int]
-
-
-@pytest.fixture
-def run(tiny_model_file: Path) -> Run:
-    def call(*arguments: object) -> int:
-        options = ["--model", str(tiny_model_file), "--dtype", "float32", "--device", "cpu"]
-        return main(["run", *map(str, arguments), *options])
-
-    return call
 
 
 @pytest.fixture

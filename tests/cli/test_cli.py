@@ -27,17 +27,6 @@ ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
 Run = Callable[..., int]
 
 
-@pytest.fixture
-def run(tiny_model_file: Path) -> Run:
-    """`enhance run` with the tiny model."""
-
-    def call(*arguments: object) -> int:
-        options = ["--model", str(tiny_model_file), "--dtype", "float32", "--device", "cpu"]
-        return main(["run", *map(str, arguments), *options])
-
-    return call
-
-
 def command(model: Path, *arguments: object) -> list[str]:
     options = ["--model", str(model), "--dtype", "float32", "--device", "cpu", "--threads", "1"]
     return [sys.executable, "-m", "enhance", "run", *map(str, arguments), *options]
