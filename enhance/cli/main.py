@@ -76,7 +76,7 @@ def entry_point() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     occupy_closed_streams()
     status = main()
-    _leave_stuck_threads(status)
+    _leave_interrupted(status)
     sys.exit(status)
 
 
@@ -155,10 +155,13 @@ def _termination_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _leave_stuck_threads(status: int) -> None:
-    """Ends an interrupted program at once if a thread still waits for what may never come: a dead network disk."""
-    others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
-    if status != INTERRUPTED or all(thread.daemon for thread in others):
+def _leave_interrupted(status: int) -> None:
+    """Ends an interrupted program at once: a thread may wait for what never comes, such as a dead network disk.
+
+    And Python would end by the signal instead of with this status if Ctrl-C came while a C library ran Python code, as
+    torch does when it is imported, whoever handled it.
+    """
+    if status != INTERRUPTED:
         return
     with suppress(Exception):
         atexit._run_exitfuncs()  # removes temporary files
