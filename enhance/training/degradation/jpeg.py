@@ -12,13 +12,14 @@ from enhance.codecs.jpeg.rate import JpegRate
 from enhance.training.chance import pick
 from enhance.training.degradation.encode import Uint8
 from enhance.training.degradation.recipes import CodedCrop, CodedOnce, JpegCoding, Recipe, SavedAgain, ScaledBetween
-from enhance.training.degradation.tables import custom_rate, ones_rate
+from enhance.training.degradation.tables import custom_rate, mozjpeg_rate, ones_rate
 
 Rng = np.random.Generator
 
 _GRID = 16
 _FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS, Image.Resampling.BOX)
 _NEARLY_LOSSLESS = 96
+_OWN_TABLES = 0.7  # share of mozjpeg's files that have its tables, too: few of its users change them
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class JpegDegradation:
         custom_share: share of tables that no quality factor makes.
         ones_share: share of tables with ones among those above quality 95.
         gray_share: share of gray files.
-        trellis_share: share of files whose coefficients mozjpeg chose.
+        trellis_share: share of files whose coefficients mozjpeg chose, most of them with its own tables.
         resaved_share: share of files that were saved twice: on one grid, cropped, or scaled in between.
             aligned_to_file: the grid of the file's own coding begins with the picture; by default that of the stronger
             coding does, so that a network meets it where it meets all others.
@@ -67,7 +68,7 @@ class JpegDegradation:
     custom_share: float = 0.15
     ones_share: float = 0.25
     gray_share: float = 0.05
-    trellis_share: float = 0.06
+    trellis_share: float = 0.10
     resaved_share: float = 0.10
     aligned_to_file: bool = False
     photos: Habits = field(default=PHOTOS)
@@ -86,8 +87,11 @@ class JpegDegradation:
 
     def draw_coding(self, rng: Rng, habits: Habits = PHOTOS) -> JpegCoding:
         """One coding, its grid beginning with the picture."""
-        rate = self.draw_rate(rng, habits)
         trellis = bool(rng.random() < self.trellis_share)
+        if trellis and rng.random() < _OWN_TABLES:
+            rate = mozjpeg_rate(rng, self.draw_quality(rng, habits))
+        else:
+            rate = self.draw_rate(rng, habits)
         if rng.random() < self.gray_share:
             return JpegCoding(JpegRate.from_tables(rate.luma), "gray", trellis=trellis)
         subsampling = pick(rng, habits.subsampling)

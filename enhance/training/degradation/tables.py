@@ -39,6 +39,11 @@ def custom_rate(rng: Rng, quality: int) -> JpegRate:
     return _rounded(pick(rng, families)(rng, quality))
 
 
+def mozjpeg_rate(rng: Rng, quality: int) -> JpegRate:
+    """The tables of a file that mozjpeg wrote at this quality."""
+    return _rounded(_mozjpeg(rng, quality))
+
+
 def ones_rate(rng: Rng, quality: int) -> JpegRate:
     """The tables of a quality with ones for luma, for chroma, or for both: the best that their programs offer."""
     tables = np.stack(ijg_tables(quality)).astype(np.float64)

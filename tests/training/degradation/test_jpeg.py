@@ -12,6 +12,7 @@ from skimage import data
 from enhance.training.degradation import JpegDegradation
 from enhance.training.degradation.jpeg import GRAPHICS, PHOTOS
 from enhance.training.degradation.recipes import CodedOnce, JpegCoding, SavedAgain, ScaledBetween
+from enhance.training.degradation.tables import mozjpeg_tables, scaled_base
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:320, :320])
 PLAIN = JpegDegradation(custom_share=0, ones_share=0, gray_share=0, trellis_share=0, resaved_share=0)
@@ -57,6 +58,17 @@ def test_every_kind_of_file_comes() -> None:
     assert sum(coding.is_rgb for coding in drawn) > 30 and sum(coding.trellis for coding in drawn) > 100
     ones = Counter((int(c.rate.luma.max()) == 1, int(c.rate.chroma.max()) == 1) for c in drawn if not c.is_gray)
     assert min(ones[key] for key in ((True, True), (True, False), (False, True))) > 3
+
+
+def test_most_files_of_mozjpeg_have_its_tables_too() -> None:
+    bases = mozjpeg_tables()
+    if bases is None:
+        pytest.skip("jpeglib has no mozjpeg here")
+    own = {
+        tuple(np.clip(scaled_base(base, quality)[0], 1, 255).ravel()) for base in bases[1:] for quality in range(1, 101)
+    }
+    drawn = [coding for coding in codings(JpegDegradation(trellis_share=1)) if not coding.is_rgb]
+    assert 0.65 < np.mean([tuple(coding.rate.luma.ravel()) in own for coding in drawn]) < 0.9
 
 
 def test_gray_and_rgb_files_have_one_table() -> None:
