@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from crop_sheet import draw, make_strip, save
+from crop_sheet import REGIONS, draw, make_strip, save
 
 from enhance import Enhancer
 from enhance.evaluation.measuring.measurement import BASELINE, ORIGINAL
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).with_suffix(".png"))
     options = parser.parse_args()
     columns, protocol = (BASELINE, "balanced", "perceptual", ORIGINAL), JpegProtocol((options.quality,))
-    strip = make_strip("portrait", columns, protocol, options.quality, Enhancer(options.model))
+    strip = make_strip("portrait", REGIONS["portrait"], columns, protocol, options.quality, Enhancer(options.model))
     save(draw([strip], has_labels=False), options.output)
 
 

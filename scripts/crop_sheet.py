@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol as Protocol_
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +30,22 @@ from enhance.evaluation.measuring.measurement import BASELINE, ORIGINAL
 from enhance.evaluation.measuring.protocol import JpegProtocol, Protocol, VvcProtocol
 from enhance.evaluation.measuring.settings import describe, parse
 from enhance.frames.depth import to_dtype
+from enhance.inference.choices import choose_guidance
+from enhance.knobs import Knobs
 from enhance.system.atomic_file import as_output_error, atomic_file
 
 Pixels = npt.NDArray[np.uint8]
+
+
+class Part(Protocol_):
+    """A part of a picture, to be seen."""
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom."""
+
+    def load(self) -> Pixels:
+        """The whole picture, uint8 [H, W, 3] RGB. Raises EnhanceError."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +90,14 @@ class Strip:
     crops: Mapping[str, Pixels]
 
 
-def make_strip(name: str, columns: Sequence[str], protocol: Protocol, level: int, enhancer: Enhancer) -> Strip:
-    """Codes a region's photo, decodes and enhances it. Raises EnhanceError."""
-    region = REGIONS[name]
+def make_strip(
+    name: str, region: Part, columns: Sequence[str], protocol: Protocol, level: int, enhancer: Enhancer
+) -> Strip:
+    """Codes the picture that a part is of, decodes and enhances it, as a row of that name. Raises EnhanceError."""
     original = protocol.coded_part(region.load())
-    stream = protocol.code(original, level, region.photo)
+    stream = protocol.code(original, level, name)
     decoded = decode(stream)
+    guidance = choose_guidance(decoded, Knobs())  # a long search, and no setting changes what it finds
     titles = {ORIGINAL: ORIGINAL, BASELINE: f"{protocol.codec.upper()}, {level_name(protocol.codec)} {level}"}
     pictures = {ORIGINAL: original, BASELINE: decoded.pixels}
     for column in columns:
@@ -89,17 +105,17 @@ def make_strip(name: str, columns: Sequence[str], protocol: Protocol, level: int
             ((setting, knobs),) = parse(column).items()
             steps = describe(knobs, enhancer.checkpoint(protocol.codec).sampling)["steps"]
             titles[column] = f"{setting} ({steps} {'step' if steps == 1 else 'steps'})"
-            pictures[column] = enhancer.run(decoded, knobs).pixels
+            pictures[column] = enhancer.run(decoded, knobs, guidance=guidance).pixels
     left, top, right, bottom = region.box
     crops = {titles[one]: to_dtype(pictures[one][top:bottom, left:right], np.uint8) for one in columns}
     bits = 8 * len(stream) / (original.shape[0] * original.shape[1])
     return Strip(f"{name}, {bits:.2f} bits per pixel", crops)
 
 
-def draw(strips: Sequence[Strip], *, has_labels: bool = True) -> Image.Image:
+def draw(strips: Sequence[Strip], *, zoom: int = ZOOM, has_labels: bool = True) -> Image.Image:
     """The sheet: crops enlarged without smoothing, on white; titles above the columns and left of the rows."""
     margin = _MARGIN if has_labels else 0
-    rows = [[_enlarged(pixels) for pixels in strip.crops.values()] for strip in strips]
+    rows = [[_enlarged(pixels, zoom) for pixels in strip.crops.values()] for strip in strips]
     width = max(sum(crop.width + GAP for crop in row) for row in rows) - GAP
     height = sum(row[0].height + GAP for row in rows) - GAP
     sheet = Image.new("RGB", (margin + width, margin + height), "white")
@@ -118,8 +134,8 @@ def draw(strips: Sequence[Strip], *, has_labels: bool = True) -> Image.Image:
     return sheet
 
 
-def _enlarged(pixels: Pixels) -> Image.Image:
-    return Image.fromarray(np.ascontiguousarray(pixels.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)))
+def _enlarged(pixels: Pixels, zoom: int) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)))
 
 
 def _label(text: str, width: int) -> Image.Image:
@@ -168,7 +184,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         protocol, enhancer = _protocol(options), Enhancer(options.model)
         for level in protocol.levels:
-            strips = [make_strip(name, options.columns, protocol, level, enhancer) for name in options.regions]
+            strips = [
+                make_strip(name, REGIONS[name], options.columns, protocol, level, enhancer) for name in options.regions
+            ]
             path = options.output / f"{protocol.codec}_{LEVEL_NAMES[protocol.codec]}{level}.{options.format}"
             save(draw(strips), path)
             print(path)
