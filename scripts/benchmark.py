@@ -6,6 +6,7 @@ step      one step's time beside FBCNN's in the same process
 threads   one step's time with one thread, two threads, ...
 bands     one step's time on 4 megapixels, in one piece and in bands of rows
 start     from the interpreter to the first picture, in fresh processes
+waiting   until the progress of one picture of 20 megapixels shows, moves, and counts
 folder    200 small files through `enhance run`, beside the bare network
 pictures  seconds and peak memory from file to file: 0.1 to 100 megapixels, steps, dtype, tiles
 
@@ -27,6 +28,7 @@ from benchmarks.results import Case, Report
 from benchmarks.setup import Setup, tell
 from benchmarks.start import measure_start
 from benchmarks.table import render_machine, render_part
+from benchmarks.waiting import measure_waiting
 
 from enhance.cli.main import INTERRUPTED
 from enhance.enhancer import WEIGHTS
@@ -39,6 +41,7 @@ PARTS: dict[str, Callable[[Setup], list[Case]]] = {
     "threads": measure_threads,
     "bands": measure_bands,
     "start": measure_start,
+    "waiting": measure_waiting,
     "folder": measure_folder,
     "pictures": measure_pictures,
 }

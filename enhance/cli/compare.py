@@ -83,7 +83,7 @@ def main(options: argparse.Namespace) -> int:
     """Makes the page. Returns the exit status: 1 if some files could not be shown."""
     from enhance.comparison.page import MOST_FILES, describe, make_page
     from enhance.output.writer import check_target, write_bytes
-    from enhance.system.progress import progress_bar
+    from enhance.system.progress import Clock, progress_bar
 
     knobs = Knobs(**chosen_knobs(options), quality=options.quality, qp=options.qp)
     check_decoder(options)
@@ -94,7 +94,7 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(f"a page holds {MOST_FILES} files, not {count}", hint="make several pages")
     described, failed = [], 0
     layout = "{percentage:3.0f}%|{bar}| {n:.2f}/{total_fmt} files [{elapsed}<{remaining}]"
-    with progress_bar("comparing", count, shown=not options.quiet, bar_format=layout) as bar:
+    with progress_bar("comparing", count, shown=not options.quiet, bar_format=layout) as bar, Clock(bar):
         from enhance.enhancer import Enhancer
 
         enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)

@@ -17,9 +17,12 @@ from tqdm import tqdm
 from enhance.batch.plan import STREAM, Outcome, Plan
 from enhance.cli.console import say
 from enhance.inference.progress import Progress
-from enhance.system.progress import progress_bar, set_facts
+from enhance.system.progress import Clock, progress_bar, set_facts
 
 _MOST_REASONS = 10
+
+LOADING, READING, LOOKING = "loading the model", "reading", "looking at the picture"
+"""What is done while no picture moves on."""
 
 
 class Reporter:
@@ -56,6 +59,8 @@ class Reporter:
         self.pixels = 0
         self.began = time.monotonic()
         self.bar: tqdm[None] | None = None
+        self._clock: Clock | None = None
+        self._stage: str | None = None
         self._under_way: dict[str, tuple[float, int]] = {}
         self._failed_before = 0
         self._lock = threading.Lock()
@@ -66,16 +71,23 @@ class Reporter:
             layout = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}{postfix}]"
             self._failed_before = self.count["failed"]
             count = len(self.plan.jobs)
+            self._stage = LOADING
             self.bar = progress_bar("enhancing", count, bar_format=layout, smoothing=0.1, desc=self._counted(0))
+            self._clock = Clock(self.bar)
+            set_facts(self.bar, stage=LOADING)
 
     def start(self) -> None:
         """The model is loaded: from here on time counts."""
         self.began = time.monotonic()
         if self.bar is not None:
             self.bar.unpause()  # its time, too
+            self._enter(READING)
 
     def follow(self, source: str, pixels: int) -> Progress:
-        """What is to be told how far the work on a picture is, in any thread."""
+        """What is to be told how far the work on a picture is, in any thread; a look at its pixels comes first."""
+        with self._lock:
+            if not self._under_way:
+                self._enter(LOOKING)
 
         def told(share: float) -> None:
             with self._lock:
@@ -128,6 +140,8 @@ class Reporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._clock is not None:
+            self._clock.stop()
         if self.bar is not None:
             self.bar.close()
         if self.count["not started"]:
@@ -148,18 +162,30 @@ class Reporter:
         return pixels / 1e6 / max(time.monotonic() - self.began, 1e-9)
 
     def _counted(self, settled: int) -> str:
-        return f"{settled}/{len(self.plan.jobs)} images"
+        stage = f", {self._stage}" if self._stage else ""
+        return f"{settled}/{len(self.plan.jobs)} images{stage}"
+
+    def _enter(self, stage: str) -> None:
+        """What is being done that is no share of a picture; the clock shows it where it lasts."""
+        if self.bar is not None:
+            self._stage = stage
+            set_facts(self.bar, stage=stage)
+            self.bar.set_description_str(self._counted(self._settled), refresh=False)
+
+    @property
+    def _settled(self) -> int:
+        return self.count["done"] + self.count["failed"] - self._failed_before
 
     def _show(self) -> None:
         """Brings the bar to what is done; pictures that the network is working on count by what is done of them."""
         if self.bar is None:
             return
-        settled = self.count["done"] + self.count["failed"] - self._failed_before
-        done = settled + sum(share for share, _ in self._under_way.values())
-        self.bar.set_description_str(self._counted(settled), refresh=False)
+        done = self._settled + sum(share for share, _ in self._under_way.values())
         if done > self.bar.n:
+            self._stage = None
             self.bar.set_postfix_str(f"{self._speed():.2f} MP/s", refresh=False)
             set_facts(self.bar, megapixels_per_second=round(self._speed(), 3))
+        self.bar.set_description_str(self._counted(self._settled), refresh=False)
         self.bar.update(done - self.bar.n)
 
     def _sum_up(self) -> None:

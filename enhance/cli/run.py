@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from enhance.output.encoders import OutputFormat
 
 
+_SOON_DONE = 4.0  # megapixels of a picture for which nobody waits long
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance run` understands, the few options that matter most first."""
     parser.usage = "enhance run IN... -o OUT [options]"
@@ -143,8 +146,8 @@ def main(options: argparse.Namespace) -> int:
         for outcome in plan.settled:
             reporter.tell(outcome)
         if plan.jobs:
-            if len(plan.jobs) > 1 and not options.quiet:
-                _forecast(plan.jobs, options)
+            if not options.quiet:
+                _forecast(plan.jobs, options, least=_SOON_DONE)
             reporter.begin()  # what follows loads for a second or two
             place.prepare()
             _work(plan, options, knobs, place, reporter, decoders)
@@ -188,11 +191,16 @@ def _show(plan: Plan, options: argparse.Namespace) -> int:
     return 1 if any(outcome.status == "failed" for outcome in plan.settled) else 0
 
 
-def _forecast(jobs: Sequence[Job], options: argparse.Namespace) -> None:
-    """Says how much there is to do, and how long it will take if that is known from an earlier run."""
+def _forecast(jobs: Sequence[Job], options: argparse.Namespace, least: float = 0.0) -> None:
+    """Says how much there is to do, and how long it will take if that is known from an earlier run.
+
+    Nothing is said of one picture that has less than `least` megapixels, or does not tell how many it has.
+    """
     from enhance.cli.forecast import survey
 
     found = survey(jobs)
+    if found.count == 1 and (found.megapixels or 0.0) < least:
+        return
     say(found.describe(_speeds().seconds(found.megapixels, _kind(options))))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -81,6 +83,37 @@ class JsonLines(tqdm):  # type: ignore[misc]
             self.display()
             self.disable = True
             self._decr_instances(self)
+
+
+class Clock:
+    """Lets a bar's time go on while nothing is counted, so that nobody takes a long look at a picture for a standstill.
+
+    For people at a terminal, and for programs; nothing is added to log files. A context inside that of the bar.
+    """
+
+    def __init__(self, bar: tqdm[Any]) -> None:
+        self._bar, self._stopped = bar, threading.Event()
+        watched = isinstance(bar, JsonLines) or sys.stderr.isatty()
+        self._thread = threading.Thread(target=self._go_on, name="clock", daemon=True)
+        if watched and not bar.disable:
+            self._thread.start()
+
+    def __enter__(self) -> Clock:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def _go_on(self) -> None:
+        while not self._stopped.wait(_PROGRAM):
+            if time.time() - self._bar.last_print_t >= _PROGRAM:
+                self._bar.refresh()
+
+    def stop(self) -> None:
+        """Nothing is written from here on."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
 
 def set_facts(bar: tqdm[Any], **facts: Any) -> None:

@@ -121,6 +121,10 @@ _PARTS: dict[str, tuple[str, tuple[Column, ...]]] = {
         ),
     ),
     "start": ("Start-up, each run in a fresh process", (_NAME, _TIME, _RUNS)),
+    "waiting": (
+        "From the start of `enhance run` until progress shows, one picture",
+        (_NAME, _PIXELS, _TIME, ("CPU seconds", _figure("cpu_seconds", pattern="{:.2f}")), _RUNS),
+    ),
     "folder": (
         "A folder of small JPEG files",
         (

@@ -36,6 +36,12 @@ def time_interleaved(tasks: Mapping[str, Task], repeats: int, *, warm_up: bool =
     return {name: tuple(runs) for name, runs in seconds.items()}
 
 
+def program_environment() -> dict[str, str]:
+    """That of programs which are to find this very `enhance`."""
+    places = [str(Path(enhance.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+
+
 def run_program(command: Sequence[str], *, timeout: float | None = None) -> str:
     """Runs a program that finds this very `enhance`, wherever it is started.
 
@@ -49,12 +55,11 @@ def run_program(command: Sequence[str], *, timeout: float | None = None) -> str:
     Raises:
         EnhanceError: it failed, or took too long.
     """
-    places = [str(Path(enhance.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=timeout
-        )
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=program_environment(),
+            timeout=timeout,
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise EnhanceError(f"stopped after {error.timeout:.0f} s") from error
     if done.returncode < 0:

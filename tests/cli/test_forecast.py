@@ -23,6 +23,23 @@ def test_a_folder_is_surveyed_before_the_work(
     assert told.startswith("enhance: 2 pictures, 0.0 megapixels\n")
 
 
+@pytest.mark.parametrize(("least", "expected"), [(0.003, "enhance: 1 picture, 0.0 megapixels\n"), (4.0, "")])
+def test_one_picture_is_told_of_where_it_takes_long(
+    least: float,
+    expected: str,
+    photo_folder: Path,
+    tmp_path: Path,
+    tiny_model_file: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("enhance.cli.run._SOON_DONE", least)
+    options = ["--model", str(tiny_model_file), "--device", "cpu", "--dtype", "float32"]
+    assert main(["run", str(photo_folder / "a.jpg"), "-o", str(tmp_path / "a.png"), *options]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith(expected) and ("megapixels\n" in told) is bool(expected)
+
+
 def test_a_dry_run_lists_and_does_nothing(
     photo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

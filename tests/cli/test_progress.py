@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 from enhance.batch.plan import Job, Outcome, Plan
 from enhance.cli.main import main
 from enhance.cli.report import Reporter
+from enhance.system.progress import progress_as_json
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:
@@ -51,6 +53,45 @@ def test_pictures_count_by_what_is_done_of_them(
         assert " 62%" in (told := capsys.readouterr().err) and "1/2 images" in told
         reporter.tell(Outcome("failed", "c", "d"))
         assert "100%" in capsys.readouterr().err
+
+
+def test_what_is_done_before_the_first_window_has_a_name_and_its_time_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("enhance.system.progress._PROGRAM", 0.01)
+    told: list[dict[str, Any]] = []
+
+    def wait_for(stage: str | None, lines: int) -> None:
+        seen = 0
+        while seen < lines:
+            told.extend(new := json_lines(capsys.readouterr().err))
+            seen += sum(line.get("stage") == stage for line in new)
+            time.sleep(0.005)
+
+    with progress_as_json(), Reporter(Plan((Job("a", "b"),)), quiet=False, json_lines=False) as reporter:
+        reporter.begin()
+        wait_for("loading the model", 2)
+        reporter.start()
+        wait_for("reading", 1)
+        follow = reporter.follow("a", 20_000_000)
+        wait_for("looking at the picture", 3)
+        follow(0.01)
+        wait_for(None, 1)
+    assert {line["done"] for line in told} == {0, 0.01} and told[-1]["megapixels_per_second"] > 0
+    seconds = [line["seconds"] for line in told if line.get("stage") == "looking at the picture"]
+    assert seconds == sorted(seconds) and seconds[-1] > seconds[0]
+    capsys.readouterr()
+    time.sleep(0.05)
+    assert capsys.readouterr().err == ""  # the clock has stopped
+
+
+def test_a_log_file_is_spared_the_clock(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("enhance.system.progress._PROGRAM", 0.01)
+    with Reporter(Plan((Job("a", "b"),)), quiet=False, json_lines=False) as reporter:
+        reporter.begin()
+        assert "0/1 images, loading the model" in capsys.readouterr().err
+        time.sleep(0.1)
+        assert capsys.readouterr().err == ""
 
 
 @pytest.mark.slow

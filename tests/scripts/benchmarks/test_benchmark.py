@@ -23,7 +23,7 @@ from enhance.errors import EnhanceError, OutputError, UsageError
 from enhance.models.checkpoint import Checkpoint
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
-PARTS = ["cost", "step", "threads", "bands", "start", "folder", "pictures"]
+PARTS = ["cost", "step", "threads", "bands", "start", "waiting", "folder", "pictures"]
 
 
 class Quick(NamedTuple):
