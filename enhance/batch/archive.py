@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from enhance.batch.plan import PICTURE_EXTENSIONS, Job
+from enhance.batch.plan import ARCHIVE_EXTENSIONS, PICTURE_EXTENSIONS, Job
 from enhance.codecs.decoder import HEAD_SIZE, Decoder
 from enhance.codecs.registry import find_decoder
 from enhance.errors import DecodeError, UnsupportedImageError
 from enhance.system.limits import Limits, way_out
 
-EXTENSIONS = {".cbz", ".zip"}
 _MOST_ENTRIES = 10_000
 _ALL_BYTES = 4
 """Times the most bytes of one input: what all entries together may have."""
@@ -44,7 +43,7 @@ class Page:
 
 def is_archive(name: str) -> bool:
     """Whether a name is that of an archive that exists."""
-    return Path(name).suffix.lower() in EXTENSIONS and Path(name).is_file()
+    return Path(name).suffix.lower() in ARCHIVE_EXTENSIONS and Path(name).is_file()
 
 
 def unpack(path: Path, folder: Path, extension: str, *, limits: Limits, decoders: Sequence[Decoder]) -> list[Page]:

@@ -37,12 +37,14 @@ from enhance.output.wholeness import judge
 STREAM = "-"
 _AMBIGUOUS = {".bin", ".bit"}
 _UNKNOWN = "no picture of a known kind"
+_ARCHIVE = "an archive, whose pages are enhanced if it is named itself"
 _UNREADABLE = "cannot be read, and its name is no picture's of a known kind"
 PICTURE_EXTENSIONS = {
     ".avif", ".bmp", ".exr", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm",
     ".png", ".pnm", ".ppm", ".psd", ".svg", ".tga", ".tif", ".tiff", ".webp",
 }  # fmt: skip
 """Lower-case extensions, with their dot, that pictures have, of kinds that are handled and of others."""
+ARCHIVE_EXTENSIONS = {".cbz", ".zip"}
 Existing = Literal["refuse", "skip", "replace"]
 Status = Literal["done", "skipped", "failed", "not started"]
 
@@ -200,14 +202,22 @@ class _Walk:
             before = len(self.failures)
             files = list(self._folder(name))
             if not files and len(self.failures) == before:
-                deeper = "" if self.recursive else "-r looks into the folders below it; "
-                hint = f"{deeper}known are {', '.join(self.extensions)}"
+                hint = self._way_out_of(name)
                 self._fail(name, DecodeError("holds no picture of a known kind", source=name, hint=hint))
             yield from files
         elif os.path.lexists(name):
             yield name, Path(name).name
         else:
             self._fail(name, DecodeError("no such file or folder", source=name, hint="check the path"))
+
+    def _way_out_of(self, folder: str) -> str:
+        """What to do about a folder without pictures."""
+        below = os.path.join(folder, "")
+        archives = [it.name for it in self.passed_over if it.reason == _ARCHIVE and it.name.startswith(below)]
+        if archives:
+            return f"its archives are taken if they are named: enhance run {archives[0]} -o FOLDER"
+        deeper = "" if self.recursive else "-r looks into the folders below it; "
+        return f"{deeper}known are {', '.join(self.extensions)}"
 
     def _folder(self, top: str) -> Iterator[tuple[str, str]]:
         for folder, below, names in os.walk(top, onerror=self._unreadable):
@@ -239,7 +249,9 @@ class _Walk:
             if self._has_known_name(path):
                 return None
             with Path(path).open("rb") as file:
-                return None if find_decoder(file.read(HEAD_SIZE), self.decoders) is not None else _UNKNOWN
+                is_known = find_decoder(file.read(HEAD_SIZE), self.decoders) is not None
+            is_archive = Path(path).suffix.lower() in ARCHIVE_EXTENSIONS
+            return None if is_known else _ARCHIVE if is_archive else _UNKNOWN
         except OSError:  # whether it is one of ours shows in its name only
             return None if self._has_known_name(path) else _UNREADABLE
 

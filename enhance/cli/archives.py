@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from enhance.batch.archive import EXTENSIONS, is_archive, pack, unpack
-from enhance.batch.plan import Plan
+from enhance.batch.archive import is_archive, pack, unpack
+from enhance.batch.plan import ARCHIVE_EXTENSIONS, Plan
 from enhance.cli.console import say
 from enhance.cli.options import chosen_limits
 from enhance.codecs.decoder import Decoder
@@ -23,24 +24,32 @@ Pages = Callable[[Plan, OutputFormat, Mapping[str, str]], int]
 """Enhances the pages of one archive, whose names are told in the place of their files'. Returns the exit status."""
 
 
-def are_archives(inputs: Sequence[str]) -> bool:
-    """Whether the inputs are archives. Raises UsageError where only some are."""
-    archives = [name for name in inputs if is_archive(name)]
-    if archives and len(archives) < len(inputs):
+def archives_among(inputs: Sequence[str]) -> list[str]:
+    """The archives that the inputs are, patterns included; none where they are others. Raises UsageError for both."""
+    found = [match for name in inputs for match in _matches(name)]
+    archives = [name for name in found if is_archive(name)]
+    if archives and len(archives) < len(found):
         raise UsageError(
             "archives and other inputs in one call", source=archives[0], hint="run them one after the other"
         )
-    return bool(archives)
+    return archives
 
 
-def run_archives(options: argparse.Namespace, decoders: Sequence[Decoder], pages: Pages) -> int:
+def _matches(name: str) -> list[str]:
+    is_pattern = glob.has_magic(name) and not os.path.lexists(name)
+    return sorted(glob.glob(name, recursive=True)) if is_pattern else [name]
+
+
+def run_archives(
+    archives: Sequence[str], options: argparse.Namespace, decoders: Sequence[Decoder], pages: Pages
+) -> int:
     """Does what was asked for. Returns the exit status: 1 if some pages or archives failed."""
     fmt = OutputFormat.from_name(options.format or "png")
-    targets = [_target(options, name) for name in options.inputs]
+    targets = [_target(options, name, len(archives)) for name in archives]
     if len(set(targets)) < len(targets):
         raise UsageError("two archives would become one file", hint="give them different output folders")
     statuses = []
-    for name, target in zip(options.inputs, targets, strict=True):
+    for name, target in zip(archives, targets, strict=True):
         try:
             statuses.append(_run(options, Path(name), target, fmt, decoders, pages))
         except EnhanceError as error:
@@ -75,15 +84,15 @@ def _run(
     return status
 
 
-def _target(options: argparse.Namespace, name: str) -> Path:
-    """Where an archive's result goes. Raises UsageError."""
+def _target(options: argparse.Namespace, name: str, count: int) -> Path:
+    """Where the result of one of so many archives goes. Raises UsageError."""
     if options.output is None:
         raise UsageError("no place for the results was given", hint="-o FOLDER, or -o NAME.cbz for one archive")
     if options.json and options.output == "-":
         raise UsageError("an archive cannot go to stdout")
     output = Path(options.output)
-    if output.suffix.lower() in EXTENSIONS and not options.output.endswith(os.sep):
-        if len(options.inputs) > 1:
+    if output.suffix.lower() in ARCHIVE_EXTENSIONS and not options.output.endswith(os.sep):
+        if count > 1:
             raise UsageError("one output file takes one archive", source=options.output, hint="-o FOLDER takes more")
         return output
     if output.suffix and not output.is_dir() and not options.output.endswith(os.sep):

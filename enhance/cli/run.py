@@ -114,15 +114,15 @@ def _add_telling(group: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Does what was asked for. Returns the exit status."""
     from enhance.batch.plan import STREAM, plan_batch
-    from enhance.cli.archives import are_archives, run_archives
+    from enhance.cli.archives import archives_among, run_archives
     from enhance.cli.report import Reporter
 
     knobs = _knobs(options)
     listed = listed_inputs(options)
-    if are_archives(options.inputs):
+    if archives := archives_among(options.inputs):
         check_decoder(options)
         decoders = chosen_decoders(options, pixels=knobs.takes_pixels)
-        return run_archives(options, decoders, partial(_pages, options, knobs, decoders))
+        return run_archives(archives, options, decoders, partial(_pages, options, knobs, decoders))
     place = _Place.of(options)
     check_decoder(options)
     if options.inputs.count(STREAM) and sys.stdin is not None and sys.stdin.isatty():

@@ -151,3 +151,23 @@ def test_two_pages_that_would_share_a_name(tmp_path: Path, run: Run, jpeg_bytes:
     assert run(path, "-o", tmp_path / "out") == 0
     with zipfile.ZipFile(tmp_path / "out" / "book.zip") as made:
         assert made.namelist() == ["a-2.png", "a-3.png", "a.png"] and made.read("a.png") == b"mine"
+
+
+def test_a_folder_tells_of_its_archives(
+    book: Path, photo_folder: Path, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photo_folder / "book.cbz").write_bytes(book.read_bytes())
+    assert run(photo_folder, "-r", "-o", tmp_path / "out") == 0
+    told = capsys.readouterr().err
+    reason = "an archive, whose pages are enhanced if it is named itself"
+    assert f"passed over       1  {reason}: {photo_folder / 'book.cbz'}\n" in told
+    (tmp_path / "books").mkdir()
+    book.rename(tmp_path / "books" / "book.cbz")
+    assert run(tmp_path / "books", "-o", tmp_path / "other") != 0
+    assert f"are named: enhance run {tmp_path / 'books' / 'book.cbz'} -o FOLDER" in capsys.readouterr().err
+
+
+def test_a_pattern_of_archives_is_taken(book: Path, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "another.cbz").write_bytes(book.read_bytes())
+    assert run(tmp_path / "*.cbz", "-o", tmp_path / "out", "--quiet") == 1  # each has its damaged page
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["another.cbz", "book.cbz"]
