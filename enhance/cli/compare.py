@@ -89,6 +89,9 @@ def main(options: argparse.Namespace) -> int:
     check_decoder(options)
     check_target(options.output, source=options.files[0], overwrite=options.force)
     originals = _originals(options)
+    for folder in filter(os.path.isdir, options.files):
+        hint = f"name the files in it: enhance compare {os.path.join(folder, '*.jpg')}"
+        raise UsageError("is a folder, and a page shows files", source=folder, hint=hint)
     count = len(options.files)
     if count > MOST_FILES:
         raise UsageError(f"a page holds {MOST_FILES} files, not {count}", hint="make several pages")

@@ -27,6 +27,8 @@ from enhance.errors import EnhanceError, UsageError, did_you_mean
 
 INTERRUPTED = 130
 
+_HELP = ("help", "-h", "--help")
+
 # Each module offers add_arguments(parser) and main(arguments) -> exit status, and is imported only when it is called.
 _COMMANDS = {
     "run": ("enhance.cli.run", "enhance files and folders"),
@@ -81,9 +83,14 @@ def entry_point() -> None:
 
 
 def _run(argv: list[str]) -> int:
-    if not argv or argv[0] not in _COMMANDS:
+    if not argv:
+        _top_parser().print_help(sys.stderr)
+        return 2
+    if argv[0] in _HELP:
+        return _help(argv[1:])
+    if argv[0] not in _COMMANDS:
         _refuse_files(argv)
-        _top_parser().parse_args(argv)  # --help, --version, or an error: each of them ends here
+        _top_parser().parse_args(argv)  # --version, or an error: both end here
         return 2
     parser, module = command_parser(argv[0])
     arguments = parser.parse_args(argv[1:])
@@ -93,6 +100,16 @@ def _run(argv: list[str]) -> int:
 
             stack.enter_context(progress_as_json())
         return int(module.main(arguments))
+
+
+def _help(words: list[str]) -> int:
+    """`enhance help`, and `enhance help run`, as some are used to say it."""
+    if words and words[0] in _COMMANDS:
+        command_parser(words[0])[0].print_help()
+    else:
+        _refuse_files(words)
+        _top_parser().print_help()
+    return 0
 
 
 def commands() -> dict[str, str]:
@@ -122,7 +139,7 @@ def _refuse_files(argv: list[str]) -> None:
 
 
 def _top_parser() -> Parser:
-    commands = "\n".join(f"  {name:10}{text}" for name, (_, text) in _COMMANDS.items())
+    commands = "\n".join(f"  {name:12}{text}" for name, (_, text) in _COMMANDS.items())
     parser = Parser(
         prog="enhance",
         usage="enhance COMMAND ... (enhance COMMAND --help shows its options)",

@@ -18,6 +18,7 @@ _OTHER_WORDS = {
     "-j": "--threads", "--jobs": "--threads", "--workers": "--threads", "--recurse": "--recursive",
     "-R": "--recursive", "-m": "--mode", "-s": "--strength", "--silent": "--quiet", "--weights": "--model",
     "--checkpoint": "--model", "--bits": "--depth", "--fp16": "--dtype bfloat16", "--bf16": "--dtype bfloat16",
+    "--perceptual": "--mode perceptual", "--fidelity": "--mode fidelity", "--balanced": "--mode balanced",
 }  # fmt: skip
 """What other programs call it, where this one's names are far from that."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -291,7 +292,7 @@ class _Place:
 
         name = options.output or (STREAM if options.inputs == [STREAM] else None)
         if name is None:
-            raise UsageError("no place for the results was given", hint="-o FOLDER, or -o NAME.png for one input")
+            raise UsageError("no place for the results was given", hint=_missing_place(options.inputs))
         if options.json:
             require_stdout()
         if name == STREAM and options.json:
@@ -348,6 +349,13 @@ class _Place:
             image, job.output, fmt=self.format, quality=self.quality, overwrite=overwrite,
             keep_gain_map=self.keep_gain_map, times=_times_of(job.input) if self.keep_times else None,
         )  # fmt: skip
+
+
+def _missing_place(inputs: Sequence[str]) -> str:
+    """What to do where -o is missing; some write the result's name last, as for `cp`."""
+    if len(inputs) == 2 and not os.path.lexists(inputs[1]):
+        return f"did you mean {shlex.join(['enhance', 'run', inputs[0], '-o', inputs[1]])}"
+    return "-o FOLDER, or -o NAME.png for one input"
 
 
 def _check_format(fmt: OutputFormat, options: argparse.Namespace) -> None:

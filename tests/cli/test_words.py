@@ -29,6 +29,10 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
         ("run -j 4 a.jpg -o out", "-j; did you mean --threads?"),
         ("run a.jpg -o out --stength=0.5", "--stength; did you mean --strength?"),
         ("run a.jpg -o out --mode fidelty", "did you mean fidelity?"),
+        ("run a.jpg -o out --perceptual", "--perceptual; did you mean --mode perceptual?"),
+        ("run a.jpg out.png", "(did you mean enhance run a.jpg -o out.png)"),
+        ("compare .", ".: is a folder, and a page shows files (name the files in it: enhance compare ./*.jpg)"),
+        ("help rnu", "there is no command 'rnu' (did you mean run?)"),
         ("filter --gop_qp 1", "--gop_qp; did you mean --gop-qp?"),
         ("eval photos --qualitys 10", "--qualitys; did you mean --qualities?"),
         ("train photos --mintes 3", "--mintes; did you mean --minutes?"),  # told before the missing -o
@@ -41,6 +45,23 @@ def test_a_wrong_word_is_one_line_with_the_nearest_right_one(
 ) -> None:
     assert main(line.split()) == 2
     assert answer in told(capsys)
+
+
+@pytest.mark.parametrize("words", [["help", "compare"], ["--help", "compare"], ["compare", "--help"]])
+def test_help_is_asked_for_in_several_ways(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("usage: enhance compare FILE...") and err == ""
+
+
+@pytest.mark.parametrize(("words", "status"), [(["help"], 0), (["-h"], 0), (["--help", "-v"], 0), ([], 2)])
+def test_all_commands_are_listed_for_whoever_does_not_name_one(
+    words: list[str], status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == status
+    out, err = capsys.readouterr()
+    text = err if status else out
+    assert all(f"\n  {name:10}  {does}\n" in text for name, does in commands().items())
 
 
 @pytest.mark.parametrize("words", [["photo.jpg", "-o", "x.png"], ["photos/", "-o", "my out"], ["./photos"]])
