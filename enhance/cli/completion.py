@@ -15,7 +15,7 @@ from enhance.cli.console import require_stdout
 from enhance.cli.parser import Parser
 
 _BASH = string.Template("""\
-_enhance() {
+_enhance_words() {
     local word=$${COMP_WORDS[COMP_CWORD]} before=$${COMP_WORDS[COMP_CWORD-1]} command=$${COMP_WORDS[1]} words=
     COMPREPLY=()
     if [ "$$COMP_CWORD" -eq 1 ]; then
@@ -27,15 +27,20 @@ $choices
                 -*) case "$$command" in
 $options
                     esac ;;
-                *) COMPREPLY=($$(compgen -f -- "$$word")); return ;;
+                *) $files ;;
             esac ;;
         esac
     fi
     COMPREPLY=($$(compgen -W "$$words" -- "$$word"))
 }
-complete -o filenames -F _enhance enhance
+complete -o $else_ -F _enhance_words enhance
 """)
+_BASHS_OWN = {"files": 'COMPREPLY=($(compgen -f -- "$word")); return', "else_": "filenames"}
+# zsh knows files better itself: with "filenames" it would write no space after an option or a command.
+_ZSHS_OWN = {"files": "return", "else_": "default"}
 _ZSH = "#compdef enhance\nautoload -U +X bashcompinit && bashcompinit\n"
+# zsh reads the file at the first Tab, which is to complete something, too.
+_ZSH_AT_ONCE = "(( ${+compstate} )) && _bash_complete -o default -F _enhance_words\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,11 +58,13 @@ def main(options: argparse.Namespace) -> int:
     if options.shell == "fish":
         print("\n".join(_fish(commands(), parsers)))
     else:
-        print((_ZSH if options.shell == "zsh" else "") + _bash(parsers), end="")
+        is_zsh = options.shell == "zsh"
+        script = _bash(parsers, _ZSHS_OWN if is_zsh else _BASHS_OWN)
+        print(f"{_ZSH}{script}{_ZSH_AT_ONCE}" if is_zsh else script, end="")
     return 0
 
 
-def _bash(parsers: dict[str, Parser]) -> str:
+def _bash(parsers: dict[str, Parser], own: dict[str, str]) -> str:
     choices = [
         f"            {'|'.join(shlex.quote(f'{name} {option}') for option in action.option_strings)}) "
         f"words={shlex.quote(' '.join(map(str, action.choices)))} ;;"
@@ -76,12 +83,13 @@ def _bash(parsers: dict[str, Parser]) -> str:
         for name, parser in parsers.items()
     ]
     return _BASH.substitute(
-        commands=shlex.quote(" ".join(parsers)), choices="\n".join(choices + first), options="\n".join(options)
+        own, commands=shlex.quote(" ".join(parsers)), choices="\n".join(choices + first), options="\n".join(options)
     )
 
 
 def _fish(commands: dict[str, str], parsers: dict[str, Parser]) -> list[str]:
-    lines = [
+    lines = ["complete -c enhance -n __fish_use_subcommand -f"]
+    lines += [
         f"complete -c enhance -n __fish_use_subcommand -a {name} -d {shlex.quote(text)}"
         for name, text in commands.items()
     ]

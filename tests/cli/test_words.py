@@ -141,9 +141,57 @@ def test_bash_completes(line: str, completed: list[str], bash_script: Path) -> N
     words = line.split(" ")
     quoted = " ".join(f"'{word}'" for word in words)
     setting = f"COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}"
-    program = f'. ./{bash_script.name}; {setting}; _enhance; echo "${{COMPREPLY[@]}}"'
+    program = f'. ./{bash_script.name}; {setting}; _enhance_words; echo "${{COMPREPLY[@]}}"'
     done = subprocess.run(["bash", "-c", program], cwd=bash_script.parent, capture_output=True, text=True, check=True)
     assert done.stdout.split() == completed
+
+
+_ZSH_SESSION = """
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "fpath=($PWD \\$fpath); autoload -Uz compinit && compinit -u -D; print rea''dy"
+zpty -r -m shell seen '*ready*'
+for line in "$@"; do
+    zpty -w -n shell "$line"$'\\t'"X"$'\\x01print -r -- "<'$'\\x05>"\\n'
+    zpty -r -m shell seen $'*\\n<*>*\\n*'
+    print -r -- "$seen" | tr -d '\\r' | grep '^<'
+done
+"""
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh")
+def test_zsh_completes_at_the_first_tab(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "zsh"]) == 0
+    (tmp_path / "_enhance").write_text(capsys.readouterr().out, encoding="utf-8")
+    (tmp_path / "session").write_text(_ZSH_SESSION, encoding="utf-8")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "photo.jpg").touch()
+    lines = ["enhance ru", "enhance run --mode pe", "enhance run --resu", "enhance run pictures/ph", "enhance run pict"]
+    done = subprocess.run(
+        ["zsh", "-f", "session", *lines], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300
+    )
+    whole = ["run X", "run --mode perceptual X", "run --resume X", "run pictures/photo.jpg X", "run pictures/X"]
+    assert done.stdout.splitlines() == [f"<enhance {line}>" for line in whole]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish")
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("enhance inf", ["info"]),
+        ("enhance run --mode ", ["balanced", "fidelity", "perceptual"]),
+        ("enhance run --resu", ["--resume"]),
+        ("enhance run enhance.f", ["enhance.fish"]),
+    ],
+)
+def test_fish_completes(line: str, completed: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "fish"]) == 0
+    (tmp_path / "enhance.fish").write_text(capsys.readouterr().out, encoding="utf-8")
+    program = f"source enhance.fish; complete -C '{line}'"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300
+    )
+    assert [told.partition("\t")[0] for told in done.stdout.splitlines()] == completed
 
 
 def test_other_shells_get_every_option(capsys: pytest.CaptureFixture[str]) -> None:
