@@ -33,7 +33,7 @@ from enhance.training.photo_variants import film_grain
 
 PAGE = Path(__file__).parents[1] / "docs" / "looks"
 QUALITIES = (10, 30, 60)
-COLUMNS = {BASELINE: "JPEG", **dict(zip(MODES, MODES, strict=True)), ORIGINAL: ORIGINAL}
+COLUMNS: dict[str, str] = {BASELINE: "JPEG"} | {name: name for name in (*MODES, ORIGINAL)}
 SIDE = 72
 ZOOM = 3
 _STRONG_GRAIN = 6  # a seed; its grain has a standard deviation of 8 in the part

@@ -10,16 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from enhance.cli.console import say
 from enhance.cli.options import (
-    add_colour_arguments,
-    add_damage_arguments,
-    add_decoder_arguments,
-    add_limit_arguments,
-    add_machine_arguments,
+    add_enhancing_arguments,
     add_main_knobs,
-    add_model_argument,
-    add_progress_argument,
     add_quality_argument,
-    add_sampling_arguments,
     check_decoder,
     chosen_decoders,
     chosen_knobs,
@@ -48,19 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="JPEG and VVC files (with --quality or --qp also pixels: PNG, ...); - reads stdin",
     )
     _add_main(parser.add_argument_group("what matters most"))
-    knobs = parser.add_argument_group("knobs")
-    add_sampling_arguments(knobs)
-    add_model_argument(knobs)
-    telling = parser.add_argument_group("what is told")
-    telling.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    add_progress_argument(telling)
-    add_machine_arguments(parser.add_argument_group("machine"))
-    add_damage_arguments(parser.add_argument_group("damaged files"))
-    add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
-    vvc = parser.add_argument_group("VVC")
-    vvc.add_argument("--qp", type=float, metavar="QP", help="0-63: in place of a stream's own")
-    add_decoder_arguments(vvc)
-    add_colour_arguments(vvc)
+    add_enhancing_arguments(parser)
 
 
 def _add_main(group: Any) -> None:

@@ -85,7 +85,7 @@ def entry_point() -> None:
 def _run(argv: list[str]) -> int:
     if not argv:
         _top_parser().print_help(sys.stderr)
-        return 2
+        raise UsageError("no command was given")
     if argv[0] in _HELP:
         return _help(argv[1:])
     if argv[0] not in _COMMANDS:

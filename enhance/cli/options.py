@@ -16,6 +16,27 @@ if TYPE_CHECKING:
 _KNOBS = ("mode", "steps", "perception", "strength", "seed", "tile", "ensemble")
 
 
+def add_enhancing_arguments(parser: argparse.ArgumentParser) -> tuple[Any, Any]:
+    """Adds what commands that enhance files have in common beside their main options, in groups.
+
+    Returns:
+        the groups of the knobs and of what is told, for a command's own.
+    """
+    knobs, telling = (parser.add_argument_group(title) for title in ("knobs", "what is told"))
+    add_sampling_arguments(knobs)
+    add_model_argument(knobs)
+    telling.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    add_progress_argument(telling)
+    add_machine_arguments(parser.add_argument_group("machine"))
+    add_damage_arguments(parser.add_argument_group("damaged files"))
+    add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
+    vvc = parser.add_argument_group("VVC")
+    vvc.add_argument("--qp", type=float, metavar="QP", help="0-63: in place of a stream's own")
+    add_decoder_arguments(vvc)
+    add_colour_arguments(vvc)
+    return knobs, telling
+
+
 def add_model_argument(parser: Any) -> None:
     """Adds --model."""
     parser.add_argument("--model", metavar="PATH", help="a checkpoint other than the one that ships")

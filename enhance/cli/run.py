@@ -19,16 +19,9 @@ from typing import TYPE_CHECKING, Any
 from enhance.cli.console import require_stdout, say
 from enhance.cli.input_list import add_list_arguments, listed_inputs
 from enhance.cli.options import (
-    add_colour_arguments,
-    add_damage_arguments,
-    add_decoder_arguments,
-    add_limit_arguments,
-    add_machine_arguments,
+    add_enhancing_arguments,
     add_main_knobs,
-    add_model_argument,
-    add_progress_argument,
     add_quality_argument,
-    add_sampling_arguments,
     check_decoder,
     chosen_decoders,
     chosen_knobs,
@@ -65,15 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_main(parser.add_argument_group("what matters most"))
     add_list_arguments(parser.add_argument_group("lists"))
     _add_output_arguments(parser.add_argument_group("output"))
-    _add_knobs(parser.add_argument_group("knobs"))
-    _add_telling(parser.add_argument_group("what is told"))
-    add_machine_arguments(parser.add_argument_group("machine"))
-    add_damage_arguments(parser.add_argument_group("damaged files"))
-    add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
-    vvc = parser.add_argument_group("VVC")
-    vvc.add_argument("--qp", type=float, metavar="QP", help="0-63: in place of a stream's own")
-    add_decoder_arguments(vvc)
-    add_colour_arguments(vvc)
+    knobs, telling = add_enhancing_arguments(parser)
+    knobs.add_argument("--no-consistent", action="store_true", help="results may leave what a JPEG allows")
+    knobs.add_argument("--no-guard", action="store_true", help="believe the model even where a JPEG contradicts it")
+    telling.add_argument("--json", action="store_true", help="one JSON line per input on stdout")
 
 
 def _add_main(group: Any) -> None:
@@ -97,19 +85,6 @@ def _add_output_arguments(group: Any) -> None:
     )
     group.add_argument("--keep-times", action="store_true", help="results get the times of their inputs")
     group.add_argument("--keep-gain-map", action="store_true", help="JPEGs keep the HDR gain map of their inputs")
-
-
-def _add_knobs(group: Any) -> None:
-    add_sampling_arguments(group)
-    add_model_argument(group)
-    group.add_argument("--no-consistent", action="store_true", help="results may leave what a JPEG allows")
-    group.add_argument("--no-guard", action="store_true", help="believe the model even where a JPEG contradicts it")
-
-
-def _add_telling(group: Any) -> None:
-    group.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    group.add_argument("--json", action="store_true", help="one JSON line per input on stdout")
-    add_progress_argument(group)
 
 
 def main(options: argparse.Namespace) -> int:
