@@ -40,6 +40,7 @@ from enhance.inference.choices import Guidance, choose_guidance, choose_trust, p
 from enhance.inference.progress import Evaluations, Progress, untold
 from enhance.inference.reconstruction import Change, Reconstruction, reconstruct
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
+from enhance.inference.rounded_weights import RoundedWeights
 from enhance.inference.tiled_denoiser import TiledDenoiser, WindowNetwork, window_bytes
 from enhance.inference.tiling import padded
 from enhance.knobs import Knobs, KnobValues, Sampling, check_names
@@ -107,7 +108,8 @@ class Enhancer:
     """Makes decoded pictures look like their originals again. Several threads may use it, and it can be pickled.
 
     Args:
-        model: a checkpoint or its path; by default the one that ships for each codec, loaded when it is first needed.
+        model: a checkpoint, whose weights stay as they are from now on, or its path; by default the one that ships for
+            each codec, loaded when it is first needed.
         device: "auto", "cpu", "cuda", "cuda:N", "mps".
         dtype: arithmetic of the network: "float32", "bfloat16", or "auto" for what the device is fast at.
         threads: CPU threads of the whole process; None leaves them alone.
@@ -136,7 +138,7 @@ class Enhancer:
         self.dtype = runtime.select_dtype("float32" if dtype == "auto" and only_float32 else dtype, self.device)
         self.backend = backend
         self._check_backend()
-        self._networks: dict[str, WindowNetwork] = {}
+        self._networks: dict[str, WindowNetwork | RoundedWeights] = {}
         self._lock = threading.Lock()
         self._shipped: dict[str, Checkpoint] = {}
         self._own = None if model is None else self._load(model)
@@ -148,14 +150,16 @@ class Enhancer:
             kinds = " or ".join(str(dtype).removeprefix("torch.") for dtype in ARITHMETIC[self.backend])
             raise UsageError(f"{self.backend} computes on the CPU in {kinds}", hint="leave device and dtype open")
 
-    def network(self, codec: str) -> WindowNetwork:
+    def network(self, codec: str) -> WindowNetwork | RoundedWeights:
         """What computes the model for a codec. Raises WeightsError where there is none."""
         denoiser = self.checkpoint(codec).denoiser
-        if self.backend == "torch":
+        if self.backend == "torch" and (self.dtype == torch.float32 or not isinstance(denoiser, Denoiser)):
             return denoiser
         with self._lock:
             if codec not in self._networks:
-                self._networks[codec] = OnnxNetwork(denoiser, self.backend, self.dtype)
+                in_torch = self.backend == "torch"
+                made = RoundedWeights(denoiser) if in_torch else OnnxNetwork(denoiser, self.backend, self.dtype)
+                self._networks[codec] = made
             return self._networks[codec]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -341,8 +345,9 @@ class Enhancer:
 
     def _at_a_time(self, images: torch.Tensor, model: Checkpoint, sampling: Sampling) -> int:
         network, (height, width) = self.network(model.codec), images.shape[2:]
+        if isinstance(network, (Denoiser, RoundedWeights)):
+            network = BandedDenoiser(network)  # as it will be used
         window = padded(height, network.stride), padded(width, network.stride)
-        network = BandedDenoiser(network) if isinstance(network, Denoiser) else network  # as it will be used
         needed = state_bytes(height, width, sampling) + window_bytes(network, *window, self.dtype)
         return batch.at_a_time(
             height * width, len(images), self.device, int(0.6 * memory.free_memory(self.device)) // needed

@@ -14,6 +14,7 @@ from enhance.errors import DeviceError, WeightsError
 from enhance.frames.depth import white_level
 from enhance.images import Pixels
 from enhance.inference.banded_denoiser import BandedDenoiser
+from enhance.inference.rounded_weights import RoundedWeights
 from enhance.inference.tiling import Box, Tile, TilePlan, crop_padded, crop_padded_images, padded
 from enhance.models.unet import Denoiser
 from enhance.system import memory
@@ -57,7 +58,8 @@ class TiledDenoiser:
     go through the network together, as one batch; states and predictions are then [N, 3, H', W'].
 
     Args:
-        network: already on `device`. A `Denoiser` is asked through `BandedDenoiser`: large windows go in bands of rows.
+        network: already on `device`. A `Denoiser`, with rounded weights or without, is asked through `BandedDenoiser`:
+            large windows go in bands of rows.
         pixels: [H, W, 3] or [H, W]; uint8, uint16 or float32 in [0, 1], as in `DecodedImage`. Several: a tensor
             [N, 3, H, W] in [0, 1].
         conditioning: [F], `Rate.conditioning()`; for several pictures [N, F].
@@ -78,7 +80,7 @@ class TiledDenoiser:
 
     def __init__(
         self,
-        network: WindowNetwork,
+        network: WindowNetwork | RoundedWeights,
         pixels: Pixels | Tensor,
         conditioning: np.ndarray,
         *,
@@ -92,7 +94,7 @@ class TiledDenoiser:
         tick: Callable[[float], object] = lambda share: None,
     ) -> None:
         self._tick, self._window_share, self._left_of_window = tick, 0.0, 0.0
-        if isinstance(network, Denoiser):
+        if isinstance(network, (Denoiser, RoundedWeights)):
             network = BandedDenoiser(network, self._tell)
         self._network, self._pixels = network, pixels
         count, (height, width) = _count_and_size(pixels)
