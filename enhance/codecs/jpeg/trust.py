@@ -74,7 +74,7 @@ class TrustMap:
     def shares(self, start: int, stop: int) -> Array:
         """Share of impossible energy around each block of rows `start` to `stop`, [stop - start, columns]."""
         around = slice(max(start - WINDOW // 2, 0), min(stop + WINDOW // 2, len(self._energy)))
-        impossible, energy = (_window_sums(sums[around]) for sums in (self._impossible, self._energy))
+        impossible, energy = (_sums_down(_sums_down(sums[around]).T).T for sums in (self._impossible, self._energy))
         share: Array = impossible / (energy + _NOTHING * WINDOW**2)
         return share[start - around.start : stop - around.start]
 
@@ -87,17 +87,15 @@ class TrustMap:
         return np.clip(1 - fallen, 0, 1).astype(np.float32)
 
 
-def _window_sums(values: Array) -> Array:
-    """Sums over windows of `WINDOW` x `WINDOW`, zeros beyond the edges."""
-    margin = WINDOW // 2
-    for axis in (0, 1):
-        edges = [(0, 0), (0, 0)]
-        edges[axis] = (margin, margin)
-        padded = np.pad(values, edges)
-        length = values.shape[axis]
-        windows = (np.take(padded, range(first, first + length), axis=axis) for first in range(WINDOW))
-        values = np.asarray(np.sum(list(windows), axis=0), np.float32)
-    return values
+def _sums_down(values: Array) -> Array:
+    """Sums over windows of `WINDOW` rows, zeros beyond the edges."""
+    margin, length = WINDOW // 2, len(values)
+    padded = np.zeros((length + 2 * margin, values.shape[1]), np.float32)
+    padded[margin : margin + length] = values
+    total = padded[:length].copy()
+    for first in range(1, WINDOW):
+        total += padded[first : first + length]
+    return total
 
 
 def to_samples(weights: Array, shape: tuple[int, int]) -> Array:
