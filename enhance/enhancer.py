@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
 from PIL import Image
 
 from enhance import runtime
-from enhance.backends.runtimes import ARITHMETIC, BACKENDS, Backend, OnnxNetwork
+from enhance.backends.runtimes import ARITHMETIC, Backend, OnnxNetwork, choose_backend
 from enhance.codecs.registry import find_codec
 from enhance.codecs.unknown_rate import UnknownRate
 from enhance.diffusion.noise import NoiseField
@@ -113,8 +113,9 @@ class Enhancer:
         device: "auto", "cpu", "cuda", "cuda:N", "mps".
         dtype: arithmetic of the network: "float32", "bfloat16", or "auto" for what the device is fast at.
         threads: CPU threads of the whole process; None leaves them alone.
-        backend: what computes the network: "torch", or on the CPU "onnxruntime" (in float32 only) or "openvino". All
-            else is the same code, and the results are the same but for rounding.
+        backend: what computes the network: "torch", or on the CPU "onnxruntime" (in float32 only) or "openvino"; "auto"
+            is OpenVINO on a CPU where it is installed. All else is the same code, and the results are the same but for
+            rounding.
 
     Raises:
         DeviceError: the device is missing.
@@ -129,14 +130,15 @@ class Enhancer:
         device: str | torch.device = "auto",
         dtype: str | torch.dtype = "auto",
         threads: int | None = None,
-        backend: Backend = "torch",
+        backend: Backend | Literal["auto"] = "torch",
     ) -> None:
         runtime.set_threads(threads)
         self._threads = threads
-        self.device = runtime.select_device("cpu" if device == "auto" and backend != "torch" else device)
-        only_float32 = ARITHMETIC.get(backend) == (torch.float32,)
+        only_on_cpu = device == "auto" and backend in ARITHMETIC
+        self.device = runtime.select_device("cpu" if only_on_cpu else device)
+        self.backend = choose_backend(backend, self.device)
+        only_float32 = ARITHMETIC.get(self.backend) == (torch.float32,)
         self.dtype = runtime.select_dtype("float32" if dtype == "auto" and only_float32 else dtype, self.device)
-        self.backend = backend
         self._check_backend()
         self._networks: dict[str, WindowNetwork | RoundedWeights] = {}
         self._lock = threading.Lock()
@@ -144,8 +146,6 @@ class Enhancer:
         self._own = None if model is None else self._load(model)
 
     def _check_backend(self) -> None:
-        if self.backend not in BACKENDS:
-            raise UsageError(f"backend must be one of {', '.join(BACKENDS)}, not {self.backend!r}")
         if self.backend != "torch" and (self.device.type != "cpu" or self.dtype not in ARITHMETIC[self.backend]):
             kinds = " or ".join(str(dtype).removeprefix("torch.") for dtype in ARITHMETIC[self.backend])
             raise UsageError(f"{self.backend} computes on the CPU in {kinds}", hint="leave device and dtype open")

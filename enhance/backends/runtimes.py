@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -23,6 +24,23 @@ ARITHMETIC: dict[str, tuple[torch.dtype, ...]] = {
     "openvino": (torch.float32, torch.bfloat16),
 }
 """What each of the other libraries can compute in; the last is the one that `auto` prefers where it is fast."""
+
+
+def choose_backend(backend: Backend | Literal["auto"], device: torch.device) -> Backend:
+    """What computes the network: "auto" is OpenVINO on a CPU where it is installed, otherwise torch.
+
+    A step takes it between six and nine tenths of torch's CPU time, and it takes a second to load
+    (`scripts/benchmark.py --only backends`).
+
+    Raises:
+        UsageError: there is no such backend.
+    """
+    if backend == "auto":
+        return "openvino" if device.type == "cpu" and importlib.util.find_spec("openvino") else "torch"
+    if backend not in BACKENDS:
+        raise UsageError(f"backend must be auto, {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, not {backend!r}")
+    return backend
+
 
 _Session = Callable[[dict[str, np.ndarray]], np.ndarray]
 

@@ -17,6 +17,7 @@ from enhance.cli.options import (
     chosen_decoders,
     chosen_knobs,
     chosen_limits,
+    chosen_machine,
 )
 from enhance.errors import EnhanceError, UsageError
 from enhance.knobs import DEFAULT_MODE, MODES, Knobs
@@ -81,7 +82,7 @@ def main(options: argparse.Namespace) -> int:
     with progress_bar("comparing", count, shown=not options.quiet, bar_format=layout) as bar, Clock(bar):
         from enhance.enhancer import Enhancer
 
-        enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
+        enhancer = Enhancer(options.model, **chosen_machine(options))
         for index, name in enumerate(options.files):
 
             def follow(share: float, before: int = index) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from enhance.cli.console import say
 from enhance.cli.options import (
+    add_backend_argument,
     add_colour_arguments,
     add_decoder_arguments,
     add_limit_arguments,
@@ -28,6 +29,7 @@ from enhance.cli.options import (
     add_sampling_arguments,
     chosen_knobs,
     chosen_limits,
+    chosen_machine,
     full_range,
 )
 from enhance.codecs.vvc.codec import VVC
@@ -80,7 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     knobs = parser.add_argument_group("knobs")
     add_main_knobs(knobs)
     add_sampling_arguments(knobs)
-    add_machine_arguments(parser.add_argument_group("machine"))
+    machine = parser.add_argument_group("machine")
+    add_machine_arguments(machine)
+    add_backend_argument(machine)
     add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
 
 
@@ -114,7 +118,7 @@ def main(options: argparse.Namespace) -> int:
         from enhance.enhancer import Enhancer
 
         source = _source(options, stack)
-        enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
+        enhancer = Enhancer(options.model, **chosen_machine(options))
         enhancer.checkpoint(VVC.name)  # a missing model shows before anything waits for the other end of a pipe
         video = stack.enter_context(source)
         wanted = options.frames or slice(None)

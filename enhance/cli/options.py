@@ -27,7 +27,9 @@ def add_enhancing_arguments(parser: argparse.ArgumentParser) -> tuple[Any, Any]:
     add_model_argument(knobs)
     telling.add_argument("--quiet", action="store_true", help="say nothing but errors")
     add_progress_argument(telling)
-    add_machine_arguments(parser.add_argument_group("machine"))
+    machine = parser.add_argument_group("machine")
+    add_machine_arguments(machine)
+    add_backend_argument(machine)
     add_damage_arguments(parser.add_argument_group("damaged files"))
     add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
     vvc = parser.add_argument_group("VVC")
@@ -74,6 +76,19 @@ def add_machine_arguments(group: Any) -> None:
         "--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="of the network; auto: the faster one"
     )
     group.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network")
+
+
+def add_backend_argument(group: Any) -> None:
+    """Adds which library computes the network."""
+    group.add_argument(
+        "--backend", default="torch", choices=("auto", "torch", "onnxruntime", "openvino"),
+        help="what computes the network (default torch); auto: OpenVINO on a CPU where it is installed",
+    )  # fmt: skip
+
+
+def chosen_machine(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options of `add_machine_arguments` and `add_backend_argument` say, as arguments of `Enhancer`."""
+    return {name: getattr(options, name) for name in ("device", "dtype", "threads", "backend")}
 
 
 def add_limit_arguments(group: Any) -> None:

@@ -26,6 +26,7 @@ from enhance.cli.options import (
     chosen_decoders,
     chosen_knobs,
     chosen_limits,
+    chosen_machine,
 )
 from enhance.errors import OutputError, UsageError, WeightsError, one_line
 from enhance.knobs import Knobs
@@ -190,7 +191,7 @@ def _speeds() -> Speeds:
 
 def _kind(options: argparse.Namespace) -> str:
     """What the speed of a run depends on, as far as options say it."""
-    names = ("model", "device", "dtype", "threads", "mode", "steps", "perception", "ensemble", "tile")
+    names = ("model", "device", "dtype", "threads", "backend", "mode", "steps", "perception", "ensemble", "tile")
     return " ".join(f"{name}={value}" for name in names if (value := getattr(options, name)) not in (None, "auto"))
 
 
@@ -206,7 +207,7 @@ def _work(
     from enhance.codecs.registry import abandon_decoding
     from enhance.enhancer import Enhancer
 
-    enhancer = Enhancer(options.model, device=options.device, dtype=options.dtype, threads=options.threads)
+    enhancer = Enhancer(options.model, **chosen_machine(options))
     _check_models(plan, enhancer)
     reporter.start()
 

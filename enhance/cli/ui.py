@@ -11,7 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from enhance.cli.console import require_stdout, say
-from enhance.cli.options import add_limit_arguments, add_machine_arguments, add_model_argument, chosen_limits
+from enhance.cli.options import (
+    add_backend_argument,
+    add_limit_arguments,
+    add_machine_arguments,
+    add_model_argument,
+    chosen_limits,
+    chosen_machine,
+)
 from enhance.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     others = parser.add_argument_group("for other machines, too")
     others.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="to listen on; needs --password")
     others.add_argument("--password", metavar="WORD", help=f"that visitors must know, {_SHORTEST} letters at least")
-    add_machine_arguments(parser.add_argument_group("machine"))
+    machine = parser.add_argument_group("machine")
+    add_machine_arguments(machine)
+    add_backend_argument(machine)
     add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))
 
 
@@ -65,7 +74,7 @@ def _work(server: PageServer, options: argparse.Namespace) -> None:
     from enhance.enhancer import Enhancer
     from enhance.ui.work import Worker
 
-    make = partial(Enhancer, options.model, device=options.device, dtype=options.dtype, threads=options.threads)
+    make = partial(Enhancer, options.model, **chosen_machine(options))
     worker = Worker(make, server.sessions, chosen_limits(options), describe_picture)
     worker.start()
     server.wake = worker.wake

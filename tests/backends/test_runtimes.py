@@ -14,7 +14,7 @@ import torch
 
 from enhance import Enhancer
 from enhance.backends.onnx_file import INPUTS, export
-from enhance.backends.runtimes import Backend, OnnxNetwork
+from enhance.backends.runtimes import Backend, OnnxNetwork, choose_backend
 from enhance.cli.main import main
 from enhance.codecs.registry import decode
 from enhance.errors import UsageError
@@ -82,11 +82,29 @@ def test_pictures_come_out_the_same(backend: Backend, tiny_checkpoint: Checkpoin
 
 
 def test_what_a_runtime_cannot_do_is_refused(tiny_checkpoint: Checkpoint, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="backend must be one of torch, onnxruntime, openvino"):
+    with pytest.raises(UsageError, match="backend must be auto, torch, onnxruntime or openvino"):
         Enhancer(tiny_checkpoint, backend="numpy")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="on the CPU in float32"):
         Enhancer(tiny_checkpoint, backend="onnxruntime", dtype="bfloat16")
     assert Enhancer(tiny_checkpoint, backend="onnxruntime").dtype == torch.float32
+
+
+def test_auto_is_openvino_on_a_cpu_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, installed = torch.device("cpu"), {"openvino"}
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in installed else None)
+    assert choose_backend("auto", cpu) == "openvino"
+    assert choose_backend("auto", torch.device("cuda")) == choose_backend("torch", cpu) == "torch"
+    installed.clear()
+    assert choose_backend("auto", cpu) == "torch"
+
+
+def test_the_command_computes_where_it_is_told_to(
+    tiny_model_file: Path, jpeg_bytes: JpegFactory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg_bytes(20))
+    command = ["run", str(tmp_path / "a.jpg"), "-o", str(tmp_path / "a.png"), "--model", str(tiny_model_file), "--json"]
+    assert main([*command, "--backend", "onnxruntime"]) == 0
+    assert json.loads(capsys.readouterr().out)["record"]["device"] == "cpu (onnxruntime)"
 
 
 def test_openvino_computes_in_bfloat16_too(tiny_checkpoint: Checkpoint, jpeg_bytes: JpegFactory) -> None:
