@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import runpy
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-
-from enhance import enhancer
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs" / "api.md", *sorted((ROOT / "docs" / "integrations").glob("*.md"))]
@@ -42,21 +37,6 @@ def marked(pages: Iterable[Path]) -> list[Any]:
     return [pytest.param(page, marks=pytest.mark.slow if page.stem == "ray" else ()) for page in pages]
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) -> Iterator[Path]:
-    """The working folder that the pages speak of: photo.jpg, photos/ with two, still.266, video.266. Tiny models."""
-    golden = ROOT / "tests" / "golden"
-    (tmp_path / "photos").mkdir()
-    for name in ("photo.jpg", "photos/one.jpg", "photos/two.jpg"):
-        Image.open(golden / "q10_420.jpg").crop((0, 0, 64, 48)).save(tmp_path / name, quality=20)
-    for name in ("still.266", "video.266"):
-        shutil.copy(golden / "qp37.266", tmp_path / name)
-    monkeypatch.chdir(tmp_path)
-    enhancer.shared_enhancer.cache_clear()
-    yield tmp_path
-    enhancer.shared_enhancer.cache_clear()
-
-
 @pytest.mark.parametrize("page", marked(PAGES), ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run(page: Path, folder: Path) -> None:
     for name in NEEDS.get(page.stem, []):
@@ -64,17 +44,6 @@ def test_the_examples_of_a_page_run(page: Path, folder: Path) -> None:
     program = folder / f"{page.stem}_examples.py"
     program.write_text(examples(page), encoding="utf-8")
     runpy.run_path(str(program), run_name="__main__")
-
-
-@pytest.fixture
-def shell(folder: Path, tiny_model_file: Path) -> dict[str, str]:
-    """The environment of a shell in which `enhance` is this checkout's, with a tiny model."""
-    program = folder / "bin" / "enhance"
-    program.parent.mkdir()
-    options = f"--model {tiny_model_file} --device cpu"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m enhance "$@" {options}\n', encoding="utf-8")
-    program.chmod(0o755)
-    return {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
 
 
 @pytest.mark.parametrize(
