@@ -8,6 +8,8 @@ bands     one step's time on 4 megapixels, in one piece and in bands of rows
 start     from the interpreter to the first picture, in fresh processes
 waiting   until the progress of one picture of 20 megapixels shows, moves, and counts
 folder    200 small files through `enhance run`, beside the bare network
+processes a folder shared between one process with two threads, two with one, ...
+backends  one step in torch, onnxruntime and OpenVINO, as far as they are installed
 pictures  seconds and peak memory from file to file: 0.1 to 100 megapixels, steps, dtype, tiles
 
 Tables go to stdout, progress to stderr. All of it takes about a quarter of an hour on two cores that do nothing else.
@@ -21,9 +23,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from benchmarks.backends import measure_backends
 from benchmarks.folder import measure_folder
 from benchmarks.networks import measure_bands, measure_cost, measure_step, measure_threads
 from benchmarks.pictures import measure_pictures
+from benchmarks.processes import measure_processes
 from benchmarks.results import Case, Report
 from benchmarks.setup import Setup, tell
 from benchmarks.start import measure_start
@@ -43,6 +47,8 @@ PARTS: dict[str, Callable[[Setup], list[Case]]] = {
     "start": measure_start,
     "waiting": measure_waiting,
     "folder": measure_folder,
+    "processes": measure_processes,
+    "backends": measure_backends,
     "pictures": measure_pictures,
 }
 

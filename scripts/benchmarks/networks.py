@@ -15,6 +15,7 @@ from benchmarks.results import Case
 from benchmarks.setup import Setup, core_count, tell
 from benchmarks.timing import Task, time_interleaved
 from enhance.inference.bands import predict_in_bands
+from enhance.inference.rounded_weights import RoundedWeights
 from enhance.models.unet import Denoiser
 
 _SIDE = 512
@@ -119,12 +120,12 @@ def thread_counts(cores: int) -> Iterable[int]:
     return sorted({*(2**power for power in range(cores.bit_length())), cores})
 
 
-def one_step(denoiser: Denoiser, picture: Tensor, *, bf16: bool) -> Task:
+def one_step(network: Denoiser | RoundedWeights, picture: Tensor, *, bf16: bool) -> Task:
     """The fidelity step on a picture [1, 3, H, W] in [-1, 1], its sides multiples of the network's stride."""
-    network = _channels_last(denoiser)
+    rounded = network if isinstance(network, RoundedWeights) else RoundedWeights(_channels_last(network))
     state, t = torch.zeros_like(picture), torch.ones(1)
-    conditioning = torch.zeros(1, denoiser.config.conditioning_size)
-    return _computed(lambda: network(state, picture, t, conditioning), bf16=bf16)
+    conditioning = torch.zeros(1, rounded.denoiser.config.conditioning_size)
+    return _computed(lambda: rounded.now(picture.device)(state, picture, t, conditioning), bf16=bf16)
 
 
 def _computed(network: Callable[[], object], *, bf16: bool) -> Task:

@@ -13,7 +13,7 @@ Photo = npt.NDArray[np.uint8]
 
 _FIELD = 1024
 _QUALITIES = (10, 30, 50, 75, 90)
-_SIZES = ((256, 256), (320, 240), (240, 320))
+_SIZES = ((320, 320), (368, 272), (272, 368))  # 0.1 megapixels
 
 
 def write_photo(path: Path, width: int, height: int, *, quality: int = 20, corner: int = 0) -> None:

@@ -15,8 +15,12 @@ def render_part(part: str, cases: Sequence[Case], *, markdown: bool = False) -> 
     """One part's table, and what was left out of it."""
     title, columns = _PARTS[part]
     measured = [case for case in cases if case.left_out is None]
-    rows = [[cell(case) for _, cell in columns] for case in measured]
-    header = [name for name, _ in columns]
+    filled = [(name, [cell(case) for case in measured]) for name, cell in columns]
+    filled = [
+        (name, cells) for name, cells in filled if any(cells) or not measured
+    ]  # what nobody measured is no column
+    rows = [list(row) for row in zip(*(cells for _, cells in filled), strict=True)]
+    header = [name for name, _ in filled]
     lines = [f"**{title}**" if markdown else title, ""]
     lines += [_markdown(header, rows)] if markdown else _text(header, rows)
     left_out = [f"Left out: {case.name} ({case.left_out})." for case in cases if case.left_out is not None]
@@ -134,6 +138,33 @@ _PARTS: dict[str, tuple[str, tuple[Column, ...]]] = {
             _TIME,
             _RUNS,
             ("times the bare network", _figure("times_the_bare_network", pattern="{:.2f}")),
+            ("CPU seconds", _figure("cpu_seconds")),
+            ("times the bare network's", _figure("cpu_times_the_bare_network", pattern="{:.2f}")),
+        ),
+    ),
+    "backends": (
+        "One step of the network alone, computed by different libraries",
+        (
+            _NAME,
+            _PIXELS,
+            ("CPU seconds", _seconds),
+            _RUNS,
+            ("a megapixel", _speed),
+            ("CPU seconds to load", _figure("to_load", pattern="{:.2f}")),
+            ("more for a new size", _figure("new_size", pattern="{:.2f}")),
+            ("worst difference", _figure("difference", pattern="{:.2f}")),
+        ),
+    ),
+    "processes": (
+        "A folder, shared between processes",
+        (
+            _NAME,
+            ("files", _setting("files")),
+            ("MP", lambda case: f"{case.settings['megapixels']:.1f}"),
+            _TIME,
+            _RUNS,
+            ("CPU seconds", _figure("cpu_seconds")),
+            ("of these to start", _figure("cpu_seconds_to_start")),
         ),
     ),
     "threads": (

@@ -23,7 +23,7 @@ from enhance.errors import EnhanceError, OutputError, UsageError
 from enhance.models.checkpoint import Checkpoint
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
-PARTS = ["cost", "step", "threads", "bands", "start", "waiting", "folder", "pictures"]
+PARTS = ["cost", "step", "threads", "bands", "start", "waiting", "folder", "processes", "backends", "pictures"]
 
 
 class Quick(NamedTuple):
