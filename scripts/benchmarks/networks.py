@@ -17,6 +17,7 @@ from benchmarks.timing import Task, time_interleaved
 from enhance.inference.bands import predict_in_bands
 from enhance.inference.rounded_weights import RoundedWeights
 from enhance.models.unet import Denoiser
+from enhance.runtime import denormals_flushed
 
 _SIDE = 512
 """Of the picture for which FBCNN's operations are published."""
@@ -130,7 +131,8 @@ def one_step(network: Denoiser | RoundedWeights, picture: Tensor, *, bf16: bool)
 
 def _computed(network: Callable[[], object], *, bf16: bool) -> Task:
     def task() -> None:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        # Denormals as in the enhancer, so that it has no advantage.
+        with denormals_flushed(), torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             network()
 
     return task
