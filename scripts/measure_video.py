@@ -36,7 +36,6 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
-from enhance.cli.filter import video_knobs
 from enhance.codecs.vvc.decoder import open_vvc
 from enhance.codecs.vvc.encoding import ClipCoding, encode_planes
 from enhance.codecs.vvc.programs import find_ffmpeg
@@ -48,7 +47,7 @@ from enhance.frames.depth import shift_depth
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.frames.y4m import read_y4m
 from enhance.knobs import MODES, Knobs
-from enhance.video.filter import FrameFilter, RatedFrame
+from enhance.video.filter import FrameFilter, RatedFrame, video_knobs
 
 Float = npt.NDArray[np.float32]
 

@@ -41,9 +41,9 @@ from enhance.frames.format import FrameFormat
 from enhance.frames.raw import parse_format, parse_size
 from enhance.frames.y4m import Y4MHeader
 from enhance.inference.progress import Progress
-from enhance.knobs import DEFAULT_MODE, Knobs
+from enhance.knobs import Knobs
 from enhance.system.progress import progress_bar, set_facts
-from enhance.video.filter import FrameFilter, Threads, constant_rates
+from enhance.video.filter import FrameFilter, Threads, constant_rates, video_knobs
 from enhance.video.input import STDIN, Colour, Video, open_bitstream, open_frames
 from enhance.video.output import STDOUT, FrameWriter, open_output, prints_on_stderr
 
@@ -52,9 +52,6 @@ if TYPE_CHECKING:
     from enhance.images import DecodedImage, EnhancedImage
 
 _KEPT_BLOCKS = 512  # 24 MiB
-_VIDEO_PERCEPTION = 0.2
-"""What video is enhanced with if nothing else is asked for, in one step: gentler than `balanced`, so that no frame of
-the validation clips that was looked at loses more than 0.05 dB. (At 0.3 one in 160 does, at QP 42.)"""
 _FORMATS = {".y4m": "y4m", ".yuv": "raw"}
 
 
@@ -148,13 +145,6 @@ def main(options: argparse.Namespace) -> int:
             if not writer.count:
                 raise DecodeError("it holds no frame", source=video.source, hint="what should write it may have failed")
     return 0
-
-
-def video_knobs(chosen: dict[str, Any]) -> Knobs:
-    """The user's choices; what is left open is what suits video."""
-    if all(chosen.get(name) is None for name in ("mode", "steps", "perception")):
-        chosen = {**chosen, "mode": DEFAULT_MODE, "perception": _VIDEO_PERCEPTION}
-    return Knobs(**chosen)
 
 
 def _threads(enhancer: Enhancer, frame: FrameFormat, knobs: Knobs) -> Threads:

@@ -17,6 +17,7 @@ PAGES = [ROOT / "docs" / "api.md", *sorted((ROOT / "docs" / "integrations").glob
 NEEDS = {
     "torch": ["kornia"], "imageio": ["imageio"], "opencv": ["cv2"], "onnx": ["onnx", "onnxruntime"],
     "ray": ["ray", "pyarrow"], "datasets": ["datasets", "webdataset"],
+    "vapoursynth": ["vapoursynth"],
 }  # fmt: skip
 """What a page's examples import beside what is always there."""
 

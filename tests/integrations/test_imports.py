@@ -11,7 +11,7 @@ import pytest
 import enhance.integrations
 
 FOLDER = Path(enhance.integrations.__file__).parent
-HEAVY = {"torch", "numpy", "PIL", "cv2", "imageio", "kornia", "onnx", "onnxruntime", "ray", "scipy"}
+HEAVY = {"torch", "numpy", "PIL", "cv2", "imageio", "kornia", "onnx", "onnxruntime", "ray", "scipy", "vapoursynth"}
 FACES = sorted(file.stem for file in FOLDER.glob("[!_]*.py") if "_" not in file.stem)
 """What users import; the files with an underscore in their name are loaded by them."""
 
