@@ -145,7 +145,9 @@ def run_cluster(plan: ClusterPlan) -> Iterator[FileOutcome]:
     if not names:
         return
     if not ray.is_initialized():
-        ray.init(logging_level=logging.WARNING, include_dashboard=False, log_to_driver=False)
+        ray.init(  # "local": a cluster that another program started on this machine, or left, is not meant
+            address="local", logging_level=logging.WARNING, include_dashboard=False, log_to_driver=False
+        )
     pool = _Pool(plan, names)
     try:
         yield from pool.run()

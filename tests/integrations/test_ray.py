@@ -100,3 +100,20 @@ def test_the_command_resumes_and_reports(
     }  # fmt: skip
     assert "1 done, 1 failed" in told.err and "megapixels" in told.err
     assert (out / "00.png").read_bytes() == b"done before" and (out / "sub/01.png").is_file()
+
+
+def test_it_starts_a_cluster_of_its_own_beside_others(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself Ray joins whatever cluster was started last on the machine, also one that is gone, and waits for it."""
+    ray = pytest.importorskip("ray")
+    from enhance.integrations.ray import ClusterPlan, run_cluster
+
+    class Started(Exception):
+        pass
+
+    def init(**options: Any) -> None:
+        raise Started(options["address"])
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(Started, match="local"):
+        list(run_cluster(ClusterPlan(str(photos), str(photos / "out"))))
