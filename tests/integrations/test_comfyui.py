@@ -166,7 +166,7 @@ def test_cancel_ends_a_node(monkeypatch: pytest.MonkeyPatch, photo: Path) -> Non
         def throw_exception_if_processing_interrupted() -> None:
             raise Cancelled
 
-    monkeypatch.setitem(sys.modules, "comfy.model_management", Management)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "comfy.model_management", Management)
     image, coding, _ = node("EnhanceLoadCodedPicture", image="photo.jpg")
     (told,) = node("EnhanceTellCoding", codec="JPEG quality", value=30.0)
     for each in (coding, told):

@@ -88,6 +88,16 @@ def test_kornia_runs_it_between_augmentations(layer: Enhancement) -> None:
     assert (augment(images) - layer(images).flip(-1)).abs().max() < ROUNDING
 
 
+def test_torchvision_runs_it_between_transforms(layer: Enhancement) -> None:
+    v2 = pytest.importorskip("torchvision.transforms.v2")
+    transform = v2.Compose([layer, v2.RandomHorizontalFlip(p=1.0), v2.ToDtype(torch.float32, scale=True)])
+    images = pictures()
+    assert (transform(images) - layer(images).flip(-1)).abs().max() < ROUNDING
+    image = (images[0] * 255).round().to(torch.uint8)
+    found = transform(pytest.importorskip("torchvision.tv_tensors").Image(image))
+    assert (found - layer(image).flip(-1) / 255).abs().max() < ROUNDING
+
+
 @pytest.mark.slow
 def test_it_can_stand_in_what_is_compiled(layer: Enhancement) -> None:
     def whole(images: Tensor) -> Tensor:
