@@ -197,24 +197,34 @@ def comfyui(folder: Path) -> Iterator[str]:
             [python, "main.py", *options, *more], cwd=HOST, env=environment, stdin=subprocess.DEVNULL,
             stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
+        address = f"http://127.0.0.1:{port}"
         try:
-            yield f"http://127.0.0.1:{port}"
+            while not answers(address):
+                assert process.poll() is None, (folder / "log").read_text(errors="replace")[-2000:]
+                time.sleep(0.5)
+            yield address
         finally:
             process.terminate()
             process.wait()
 
 
+def answers(address: str) -> bool:
+    """Whether there is a server."""
+    try:
+        urllib.request.urlopen(f"{address}/queue").close()
+    except urllib.error.URLError:
+        return False
+    return True
+
+
 def call(address: str, content: Any = None) -> Any:
-    """An answer of ComfyUI's API; waits for a server that starts."""
+    """An answer of ComfyUI's API."""
     request = urllib.request.Request(address, None if content is None else json.dumps(content).encode())
-    while True:
-        try:
-            with urllib.request.urlopen(request) as answer:
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            raise AssertionError(error.read().decode()) from error
-        except urllib.error.URLError:
-            time.sleep(0.5)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        raise AssertionError(error.read().decode()) from error
 
 
 @pytest.mark.slow
