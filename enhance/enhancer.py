@@ -39,6 +39,7 @@ from enhance.inference.banded_denoiser import BandedDenoiser
 from enhance.inference.choices import Guidance, choose_guidance, choose_trust, probable_codec, trust_at
 from enhance.inference.progress import Evaluations, Progress, untold
 from enhance.inference.reconstruction import Change, Reconstruction, reconstruct
+from enhance.inference.records import nothing_done
 from enhance.inference.residual import Residual, sample_residual, state_bytes, state_dtype
 from enhance.inference.rounded_weights import RoundedWeights
 from enhance.inference.tiled_denoiser import TiledDenoiser, WindowNetwork, window_bytes
@@ -253,25 +254,14 @@ class Enhancer:
                 notes += more
         progress(1.0)
         weights = reconstruction.weights
-        record = EnhancementRecord(
-            codec=rate.codec,
-            rate=rate.describe(),
+        record = replace(
+            self._nothing_done(rate, knobs, model, sampling),
             rate_overridden=guidance.overridden,
             coding=None if guidance.coding is None else guidance.coding.describe(),
             steps=sampling.evaluations if denoise else 0,
-            sampler=sampling.name,
-            perception=float(sampling.perception),
-            strength=float(knobs.strength),
-            seed=int(knobs.seed),
-            threshold=threshold,
-            residual_scale=scale,
             consistent=consistency is not None,
             factor=(trust.luma, trust.chroma),
             withheld=None if weights is None else float(1 - weights.mean()),
-            ensemble=int(knobs.ensemble),
-            model=f"{model.name} {model.sha256[:12]}".strip(),
-            device=self._where,
-            dtype=str(self.dtype).removeprefix("torch."),
             tile=denoise.plan.tile if denoise else 0,
             seconds=time.perf_counter() - began,
             notes=decoded.notes + notes,
@@ -282,13 +272,11 @@ class Enhancer:
         self, decoded: DecodedImage, guidance: Guidance, knobs: Knobs, dtype: np.dtype[Any], began: float
     ) -> EnhancedImage:
         """A picture of which nothing is known, and nothing was found: as it is."""
-        record = EnhancementRecord(
-            codec=guidance.rate.codec, rate=guidance.rate.describe(), rate_overridden=False, steps=0,
-            sampler="one-step", perception=0.0, strength=float(knobs.strength), seed=int(knobs.seed), threshold=0.0,
-            residual_scale=0.0, consistent=False, ensemble=int(knobs.ensemble), model="", device=str(self.device),
-            dtype=str(self.dtype).removeprefix("torch."), tile=0, seconds=time.perf_counter() - began,
-            notes=decoded.notes + guidance.notes, factor=(0.0, 0.0),
-        )  # fmt: skip
+        record = replace(
+            self._nothing_done(guidance.rate, knobs),
+            seconds=time.perf_counter() - began,
+            notes=decoded.notes + guidance.notes,
+        )
         pixels = np.array(to_dtype(decoded.pixels, dtype))
         return EnhancedImage(pixels, record, decoded.metadata, decoded.source)
 
@@ -361,14 +349,13 @@ class Enhancer:
     def _left(self, member: batch.Member, model: Checkpoint, sampling: Sampling, knobs: Knobs) -> EnhancementRecord:
         """What is recorded of a picture of a batch as long as nothing was done to it."""
         kept = notes_without_file(member.rate) + (() if knobs.strength == 0 else (_NOTHING_TO_MEND,))
-        return EnhancementRecord(
-            codec=member.rate.codec, rate=member.rate.describe(), rate_overridden=False, steps=0,
-            sampler=sampling.name, perception=float(sampling.perception), strength=float(knobs.strength),
-            seed=int(knobs.seed), threshold=member.threshold, residual_scale=member.scale, consistent=False,
-            factor=(member.trust.luma, member.trust.chroma), ensemble=int(knobs.ensemble),
-            model=f"{model.name} {model.sha256[:12]}".strip(), device=self._where,
-            dtype=str(self.dtype).removeprefix("torch."), tile=0, seconds=0.0, notes=kept,
-        )  # fmt: skip
+        record = self._nothing_done(member.rate, knobs, model, sampling)
+        return replace(record, factor=(member.trust.luma, member.trust.chroma), notes=kept)
+
+    def _nothing_done(
+        self, rate: Rate, knobs: Knobs, model: Checkpoint | None = None, sampling: Sampling | None = None
+    ) -> EnhancementRecord:
+        return nothing_done(rate, knobs, where=self._where, dtype=self.dtype, model=model, sampling=sampling)
 
     def is_small(self, decoded: DecodedImage, knobs: Knobs) -> bool:
         """Whether a picture is a few seconds' work for one thread, and best left to it while others do their own.
