@@ -82,3 +82,16 @@ def test_nothing_is_measured_without_pictures(
     with pytest.raises(SystemExit):
         measured(script, monkeypatch, capsys, "alarms")
     assert "--originals" in capsys.readouterr().err
+
+
+def test_projections_onto_both_codings_are_compared(
+    script: ModuleType, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = measured(script, monkeypatch, capsys, "projection", "--originals", photos)
+    name, _, files, without, last, first, both = row(lines, "quality 20, cropped by (3, 5), then 90")
+    assert (name, files) == ("quality 20, cropped by (3, 5), then 90", "1")
+    assert float(without) > 0.5
+    # The last file's intervals hold what was saved, not the original; the first one's hold the original.
+    assert float(last.split()[0]) < -0.3
+    assert abs(float(first.split()[0])) < 0.03
+    assert float(both.split()[0]) < -0.3
