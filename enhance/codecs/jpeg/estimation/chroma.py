@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enhance.codecs.jpeg.estimation import lattice, own_tables
-from enhance.codecs.jpeg.estimation.grids import Offset
-from enhance.codecs.jpeg.estimation.samples import FREQUENCIES, Values, coefficients, distinct
+from enhance.codecs.jpeg.estimation.samples import FREQUENCIES, Offset, Values, coefficients, distinct
 from enhance.codecs.jpeg.estimation.tables import LARGEST_STEP
 from enhance.codecs.jpeg.planes import to_blocks
 from enhance.codecs.jpeg.rate import Table

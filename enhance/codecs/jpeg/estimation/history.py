@@ -10,10 +10,10 @@ import numpy.typing as npt
 from enhance.codecs.coding import Coding
 from enhance.codecs.jpeg.estimation import own_tables
 from enhance.codecs.jpeg.estimation.chroma import find_chroma_grid
-from enhance.codecs.jpeg.estimation.grids import Evidence, Offset, look_at, search
+from enhance.codecs.jpeg.estimation.grids import Evidence, look_at, search
 from enhance.codecs.jpeg.estimation.noise import ROUNDING, LastCoding
 from enhance.codecs.jpeg.estimation.same_grid import search_same_grid
-from enhance.codecs.jpeg.estimation.samples import Corners, Sample, Values, take_sample, take_views
+from enhance.codecs.jpeg.estimation.samples import Corners, Offset, Sample, Values, take_sample, take_views
 from enhance.codecs.jpeg.estimation.scaling import search_scales
 from enhance.codecs.jpeg.estimation.tables import all_tables
 from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
@@ -67,7 +67,7 @@ def find_coding(pixels: Pixels) -> Coding | None:
     sample, candidates = take_sample(pixels), np.arange(len(all_tables().rates))
     last = _coded_last(sample, candidates)
     if last is None:
-        return _scaled(pixels, candidates, None)
+        return _scaled(pixels, sample, candidates, None)
     coding = _coding(last, pixels, None)
     if not _is_known(last):
         # What the last coding did to an older one's coefficients is not known well enough.
@@ -100,12 +100,12 @@ def _earlier(sample: Sample, pixels: Pixels, last: JpegRate) -> Coding | None:
     coding = LastCoding(sample.luma, steps)
     found = _convincing(search_same_grid(sample, coding.indices, steps, candidates))
     if found is None or not _is_known(found):
-        found = _convincing(search(sample, _GRIDS[1:], coding.variances, candidates))
-    return _scaled(pixels, candidates, last) if found is None else _coding(found, pixels, last)
+        found = _convincing(search(sample, _GRIDS[1:], coding.variances, candidates, at_first_sight=True))
+    return _scaled(pixels, sample, candidates, last) if found is None else _coding(found, pixels, last)
 
 
-def _scaled(pixels: Pixels, candidates: Numbers, last: JpegRate | None) -> Coding | None:
-    found = search_scales(take_views(pixels), candidates, coded_again=last is not None)
+def _scaled(pixels: Pixels, sample: Sample, candidates: Numbers, last: JpegRate | None) -> Coding | None:
+    found = search_scales(take_views(pixels, sample), candidates, coded_again=last is not None)
     if found is None or _convincing(found.evidence) is None or not _is_known(found.evidence):
         return None
     scale = min(found.rows.period, found.columns.period) / 8

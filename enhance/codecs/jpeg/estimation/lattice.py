@@ -23,14 +23,15 @@ from enhance.codecs.jpeg.estimation.tables import LARGEST_STEP
 
 # Classes of noise, standard deviations in units of a coefficient. 0.4: decoded, and not coded again.
 NOISE = np.array([0.4, 0.7, 1.2, 2.1, 3.7, 6.5])
-_BORDERS = np.log(NOISE[1:] * NOISE[:-1])  # of log variance
+_BORDERS = (NOISE[1:] * NOISE[:-1]).astype(np.float32)  # of the variance
 _RANGE = 512.0  # larger coefficients say nothing
 _OUTLIERS = 0.1
 _COARSEST = 0.6  # noise of so many steps hides them
 # The noise is not known better than that; the larger evidence counts.
 _FACTORS = (1.0, 1.4)
 _FEW = 200  # blocks: looked up one by one, which is faster than a histogram
-_VERY_FEW = 64  # blocks: for a first look, with the first factor only
+VERY_FEW = 64
+"""Blocks: for a first look, with the first factor only."""
 
 _WIDTHS = NOISE / 1.5  # of bins
 _SIZES = (_RANGE / _WIDTHS).astype(int)
@@ -79,12 +80,31 @@ def evidence(coefficients: Values, variances: Values) -> Values:
         [F, LARGEST_STEP + 1], in nats.
     """
     bins = _bins(coefficients, variances)
-    if len(bins) <= _VERY_FEW:
+    if len(bins) <= VERY_FEW:
         return np.asarray(_log_ratios(_FACTORS[0])[bins].sum(axis=0))
     if len(bins) <= _FEW:
         return np.maximum(*(_log_ratios(factor)[bins].sum(axis=0) for factor in _FACTORS))
     counts = _count(bins, _BINS)
     return np.maximum(*(counts @ _log_ratios(factor) for factor in _FACTORS))
+
+
+def evidence_of_groups(
+    coefficients: Values, variances: Values, starts: npt.NDArray[np.int64], steps: npt.NDArray[np.int64]
+) -> Values:
+    """As `evidence`, for many groups of few blocks at once and for some steps.
+
+    Args:
+        coefficients, variances: [N, F], group after group.
+        starts: [G], the first block of each group; none is empty.
+        steps: [S].
+
+    Returns:
+        [G, F, S], in nats.
+    """
+    bins = _bins(coefficients, variances)
+    ratios = np.ascontiguousarray(_log_ratios(_FACTORS[0])[:, steps])
+    stops = [*starts[1:], len(bins)]
+    return np.stack([ratios[bins[start:stop]].sum(axis=0) for start, stop in zip(starts, stops)])
 
 
 def evidence_with_any_noise(coefficients: Values) -> Values:
@@ -105,7 +125,7 @@ def _count(bins: npt.NDArray[np.int64], num_bins: int) -> Values:
 
 def _bins(coefficients: Values, variances: Values) -> npt.NDArray[np.int64]:
     """[N, F]: the bin of each coefficient."""
-    classes = np.searchsorted(_BORDERS, np.log(variances).ravel()).reshape(variances.shape)
+    classes = np.searchsorted(_BORDERS, variances.ravel()).reshape(variances.shape)
     bins = np.rint(np.abs(coefficients) / _WIDTHS[classes]).astype(np.int64)
     return np.asarray(np.minimum(bins, (_SIZES - 1)[classes]) + _STARTS[classes])
 

@@ -10,6 +10,7 @@ from enhance.codecs.jpeg.estimation.samples import FREQUENCIES, Sample, Values, 
 from enhance.codecs.jpeg.estimation.tables import LARGEST_STEP, all_tables
 
 _FREQUENCIES = 36
+_FEW = 8  # of them speak against every coding, if there was none
 # What rounding to whole samples between both codings adds to a coefficient, as a uniform error of so much at most.
 _SPREAD = 0.8
 _OUTLIERS = 0.02
@@ -37,6 +38,8 @@ def search_same_grid(
         return None
     evidence = np.zeros((_FREQUENCIES, LARGEST_STEP + 1), np.float32)
     for row, frequency in enumerate(FREQUENCIES[:_FREQUENCIES]):
+        if row == _FEW and best_tables(evidence[:row], candidates, (0, 0), len(blocks), least=-np.inf).total < 0:
+            return None
         earlier = np.unique(all_tables().luma[candidates, frequency])
         evidence[row, earlier] = _evidence(
             np.abs(blocks[:, frequency]).astype(np.int64), int(steps[frequency]), earlier

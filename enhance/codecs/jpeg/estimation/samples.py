@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +16,10 @@ Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Corners = npt.NDArray[np.int64]
 """[N, 2]: row and column of the first sample of each block."""
+Offset = tuple[int, int]
+"""Row and column where the first block of a grid begins."""
+Variances = Callable[[Corners, npt.NDArray[np.int64]], Values]
+"""Corners of blocks of one grid, and frequencies -> the noise of their coefficients there, [N, F]."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _MOST_SAMPLES = 1 << 20
@@ -100,11 +105,15 @@ class Views:
     far: tuple[Sample, tuple[int, int]] | None = None
 
 
-def take_views(pixels: Pixels) -> Views:
-    """The views of a picture, a megapixel each. Arguments as in `take_sample`."""
+def take_views(pixels: Pixels, whole: Sample) -> Views:
+    """The views of a picture, a megapixel each.
+
+    Args:
+        pixels: as in `take_sample`.
+        whole: what `take_sample` gave, which is all of a small picture.
+    """
     height, width = pixels.shape[:2]
     if height * width <= _MOST_SAMPLES:
-        whole = _sample(pixels)
         return Views((height, width), whole.luma, whole.luma, whole)
     side = int(_MOST_SAMPLES**0.5)
     tall, wide = _sample(pixels[:, : _MOST_SAMPLES // height]), _sample(pixels[: _MOST_SAMPLES // width])
@@ -135,12 +144,23 @@ def pick(sample: Sample, offset: tuple[int, int], most: int) -> tuple[Corners, V
     return corners[kept], blocks[kept]
 
 
-def distinct(rows: Values) -> npt.NDArray[np.int64]:
+def distinct(rows: Values, groups: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
     """Which of rows [N, 64] to keep: one of those that are alike, none that begin with the only value they have.
 
     Copies, as drawings and screens are full of, are no further evidence.
+
+    Args:
+        rows: differences from their first values, or what else is zero where there is nothing to see.
+        groups: [N], increasing; rows of different groups count as different. The result is then in their order.
     """
-    _, first = np.unique(np.round(rows[:, 1:] @ _KEY, 2), return_index=True)
+    keys = np.round(rows[:, 1:] @ _KEY, 2)
+    if groups is None:
+        _, first = np.unique(keys, return_index=True)
+    else:
+        order = np.lexsort((keys, groups))
+        changes = np.diff(keys[order], prepend=np.nan) != 0
+        changes |= np.diff(groups[order], prepend=-1) != 0
+        first = order[changes]
     return first[rows[first, 1:].any(axis=1)]
 
 

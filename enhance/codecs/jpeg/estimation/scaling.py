@@ -31,6 +31,7 @@ _HIGHEST = 0.48  # of a sample's frequency
 # codings and small blocks better, the second weak ones.
 _DIFFERENCES = ((1, 2.0), (2, 6.0))
 _PADDING = 8
+_THINNED = 4  # of the padded spectrum's points, whose neighbours are alike, one of so many is enough for a median
 _MOST_ENERGY = 15.0
 _MOST_REAL = 4.0
 _LINE = 1.5  # width of a line, in units of the resolution
@@ -170,9 +171,10 @@ def _look_at(sample: Sample, rows: Axis, columns: Axis, candidates: npt.NDArray[
     return best_tables(steps, candidates, (0, 0), len(blocks))
 
 
-def _running_median(values: Values | Reals, width: int) -> Reals:
+def _running_median(values: Values | Reals, width: int, stride: int = 1) -> Reals:
+    """The medians of windows of an odd width around every so-many-th value."""
     padded = np.pad(values, width // 2, mode="reflect")
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1))
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, width)[::stride], axis=1))
 
 
 def _normalised_spectrum(values: Values, first: float) -> npt.NDArray[np.complex128]:
@@ -180,8 +182,11 @@ def _normalised_spectrum(values: Values, first: float) -> npt.NDArray[np.complex
     length = len(values)
     spectrum = np.fft.rfft(values * np.hanning(length), length * _PADDING)
     amplitudes = np.abs(spectrum)
-    usual = _running_median(amplitudes[::2], int(0.025 * length * _PADDING) | 1)[::4]
-    local = np.interp(np.arange(len(amplitudes)), np.arange(len(usual)) * 8, usual)
+    # Over a twentieth of the spectrum, which changes slowly: a few medians are enough.
+    width = int(0.05 * length * _PADDING / _THINNED) | 1
+    stride = max(1, width // 8)
+    usual = _running_median(amplitudes[::_THINNED], width, stride)
+    local = np.interp(np.arange(len(amplitudes)), np.arange(len(usual)) * stride * _THINNED, usual)
     turns = np.exp(-2j * np.pi * np.arange(len(spectrum)) / (length * _PADDING) * first)
     # A Rayleigh distribution's median is 1.177 of its parameter.
     return np.asarray(1.177 * spectrum * turns / np.maximum(local, 1e-9))
