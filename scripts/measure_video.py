@@ -5,7 +5,9 @@
 
 Every video file of the folder (lossless ones; ffmpeg reads them) is coded by the libvvenc of imageio-ffmpeg in random
 access (or `--low-delay`), without and with its perceptual adaptation (`--adaptation`), decoded, and enhanced as
-`filter` does with `-b`. A mode may also be a number: one step at that perception. A line for each coding and mode:
+`filter` does with `-b`. A mode may also be a number: one step at that perception. To choose among settings and models
+quickly, `--every 4` looks at every fourth frame alone, and `--streams` keeps what was coded. A line for each coding and
+mode:
 
     Y         mean over frames of the gain in PSNR of luma over the decoded frames, in dB
     YUV       the same for (6 Y + U + V) / 8
@@ -13,6 +15,7 @@ access (or `--low-delay`), without and with its perceptual adaptation (`--adapta
     loses     share of the frames that lose more than 0.05 dB in luma
     still     mean change of luma from frame to frame where the original stands still, enhanced over decoded
     LPIPS     change in per cent (of every fourth frame)
+    dots      mean of what was added that repeats with every 8 samples (enhance/evaluation/metrics/dots.py), likewise
 
 The original stands still where its luma changes by less than 1.5 code values (of 255) in the mean over 9x9 samples.
 """
@@ -41,12 +44,14 @@ from enhance.codecs.vvc.encoding import ClipCoding, encode_planes
 from enhance.codecs.vvc.programs import find_ffmpeg
 from enhance.diffusion.noise import NoiseField
 from enhance.enhancer import Enhancer
+from enhance.evaluation.metrics.dots import dots_beyond
 from enhance.evaluation.metrics.perceptual import LpipsDistance
 from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.depth import shift_depth
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.frames.y4m import read_y4m
 from enhance.knobs import MODES, Knobs
+from enhance.system.atomic_file import atomic_file
 from enhance.video.filter import FrameFilter, RatedFrame, video_knobs
 
 Float = npt.NDArray[np.float32]
@@ -67,6 +72,7 @@ class Frame:
         moved, moved_before: sums of changes of luma since the frame before where the original stands still, enhanced
             and decoded.
         lpips, lpips_before: of the enhanced and of the decoded frame; not a number where it was not measured.
+        dots: of the enhanced frame, over the original's; likewise.
     """
 
     clip: str
@@ -81,6 +87,7 @@ class Frame:
     moved_before: float
     lpips: float
     lpips_before: float
+    dots: float
 
 
 def read_clip(path: Path) -> tuple[FrameFormat, list[Planes]]:
@@ -131,14 +138,21 @@ class Meter:
         frame: their layout.
         original, decoded: the frames.
         distance: LPIPS, or None.
+        every: how many frames to the next one whose looks are measured.
     """
 
     def __init__(
-        self, frame: FrameFormat, original: list[Planes], decoded: list[Planes], distance: LpipsDistance | None
+        self,
+        frame: FrameFormat,
+        original: list[Planes],
+        decoded: list[Planes],
+        distance: LpipsDistance | None,
+        every: int = _LOOKED_AT,
     ) -> None:
         self._frame, self._original, self._decoded, self._distance = frame, original, decoded, distance
         self._still = [None, *(still_samples(a, b) for a, b in zip(original, original[1:]))]
-        self._looks = {number: self._lpips(number, decoded[number]) for number in range(0, len(original), _LOOKED_AT)}
+        self._seen = {number: self._rgb(original[number]) for number in range(0, len(original), every)}
+        self._looks = {number: self._lpips(number, self._rgb(decoded[number])) for number in self._seen}
 
     def __call__(self, name: Callable[..., Frame], enhanced: Iterator[Planes]) -> Iterator[Frame]:
         """Measures the frames, named by `name`."""
@@ -147,10 +161,15 @@ class Meter:
             original, decoded = self._original[number], self._decoded[number]
             gains = [psnr(o, e) - psnr(o, d) for o, d, e in zip(original, decoded, planes)]
             moved = self._moved(number, last, planes), self._moved(number, self._decoded[number - 1], decoded)
-            looks = self._looks.get(number, np.nan)
-            lpips = np.nan if np.isnan(looks) else self._lpips(number, planes)
-            yield name(number, *gains, *moved, lpips, looks)
+            yield name(number, *gains, *moved, *self._appearance(number, planes))
             last = planes
+
+    def _appearance(self, number: int, planes: Planes) -> tuple[float, float, float]:
+        """LPIPS, LPIPS of the decoded frame, and dots."""
+        if number not in self._seen:
+            return np.nan, np.nan, np.nan
+        picture = self._rgb(planes)
+        return self._lpips(number, picture), self._looks[number], dots_beyond(self._seen[number], picture)
 
     def _moved(self, number: int, before: Planes | None, now: Planes) -> float:
         still = self._still[number]
@@ -158,11 +177,29 @@ class Meter:
             return 0.0
         return float(np.abs(luma(now) - luma(before))[still].sum())
 
-    def _lpips(self, number: int, planes: Planes) -> float:
-        if self._distance is None:
-            return float("nan")
-        pictures = (yuv_to_rgb(it, self._frame, _SPACE).clip(0, 1) * 255 for it in (self._original[number], planes))
-        return self._distance(*pictures)
+    def _lpips(self, number: int, picture: Float) -> float:
+        return float("nan") if self._distance is None else self._distance(self._seen[number], picture)
+
+    def _rgb(self, planes: Planes) -> Float:
+        """float32 [H, W, 3], 0 to 255."""
+        picture: Float = yuv_to_rgb(planes, self._frame, _SPACE).clip(0, 1) * np.float32(255)
+        return picture
+
+
+def coded_stream(
+    path: Path, frame: FrameFormat, original: list[Planes], coding: ClipCoding, kept: Path | None
+) -> bytes:
+    """What libvvenc makes of a clip; in the folder `kept` where it was made before."""
+    if kept is None:
+        return encode_planes(original, frame, coding)
+    words = "_".join(f"{value}" for value in asdict(coding).values())
+    target = kept / f"{path.parent.name}_{path.stem}_{words}.266"
+    if not target.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        content = encode_planes(original, frame, coding)
+        with atomic_file(target, overwrite=True) as file:
+            file.write(content)
+    return target.read_bytes()
 
 
 def measure(options: argparse.Namespace) -> Iterator[Frame]:
@@ -174,8 +211,9 @@ def measure(options: argparse.Namespace) -> Iterator[Frame]:
     for path, qp, adapts in tqdm(list(product(paths, options.qps, options.adaptation)), unit="coding", disable=None):
         frame, original = read_clip(path)
         coding = ClipCoding(qp, adapts=bool(adapts), low_delay=options.low_delay, preset=options.preset)
-        rated = decode(encode_planes(original, frame, coding))
-        meter = Meter(frame, original, [planes for planes, _ in rated], distance)
+        rated = decode(coded_stream(path, frame, original, coding, options.streams))[:: options.every]
+        every = max(1, _LOOKED_AT // options.every)
+        meter = Meter(frame, original[:: options.every], [planes for planes, _ in rated], distance, every)
         for mode in options.modes:
             run = partial(enhancer.run, knobs=knobs_of(mode), noise=noise)
             enhanced = FrameFilter(run, frame, _SPACE).run(rated)
@@ -189,14 +227,15 @@ def summary(frames: list[Frame]) -> str:
     still = sum(frame.moved for frame in frames) / before if before else np.nan
     looks = [(frame.lpips, frame.lpips_before) for frame in frames if not np.isnan(frame.lpips)]
     change = 100 * (np.mean([now / then for now, then in looks]) - 1) if looks else np.nan
+    dots = np.nanmean([frame.dots for frame in frames])
     weighted, loses = ((6 * y + u + v) / 8).mean(), 100 * (y < -0.05).mean()
-    return f"{y.mean():+6.3f} {weighted:+6.3f} {y.min():+6.2f} {loses:5.1f}% {still:6.2f} {change:+6.1f}%"
+    return f"{y.mean():+6.3f} {weighted:+6.3f} {y.min():+6.2f} {loses:5.1f}% {still:6.2f} {change:+6.1f}% {dots:+5.2f}"
 
 
 def report(frames: list[Frame]) -> None:
     """A line for each coding and mode, and for all codings of a mode together; the worst clip beside it."""
-    names = ("mode", "QP", "adapts", "Y", "YUV", "frame", "loses", "still", "LPIPS")
-    print(" ".join(f"{name:>{width}}" for name, width in zip(names, (10, 3, 6, 6, 6, 6, 6, 6, 7))))
+    names = ("mode", "QP", "adapts", "Y", "YUV", "frame", "loses", "still", "LPIPS", "dots")
+    print(" ".join(f"{name:>{width}}" for name, width in zip(names, (10, 3, 6, 6, 6, 6, 6, 6, 7, 5))))
     for mode in dict.fromkeys(frame.mode for frame in frames):
         of_mode = [frame for frame in frames if frame.mode == mode]
         for qp, adapts in dict.fromkeys((frame.qp, frame.adapts) for frame in of_mode):
@@ -220,6 +259,8 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", default=["fidelity", "default"], help="of `filter`, or perceptions")
     parser.add_argument("--model", type=Path, help="in place of the one that ships")
     parser.add_argument("--lpips", type=Path, help="folder of LPIPS weights")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every Nth frame alone")
+    parser.add_argument("--streams", type=Path, metavar="FOLDER", help="that keeps what was coded")
     parser.add_argument("--threads", type=int, help="of the network")
     parser.add_argument("--csv", type=Path, help="every frame's numbers")
     options = parser.parse_args()

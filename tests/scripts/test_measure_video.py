@@ -29,7 +29,17 @@ def test_a_clip_is_coded_enhanced_and_measured(tiny_vvc_model_file: Path, tmp_pa
     source += ["-pix_fmt", "yuv420p", "-c:v", "ffv1"]
     subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, str(clips / "a.mkv")], check=True)
     command = [sys.executable, str(SCRIPT), str(clips), "--model", str(tiny_vvc_model_file), "--threads", "1"]
-    command += ["--qps", "37", "--modes", "fidelity", "0.4", "--csv", str(tmp_path / "frames.csv")]
+    command += [
+        "--qps",
+        "37",
+        "--modes",
+        "fidelity",
+        "0.4",
+        "--csv",
+        str(tmp_path / "frames.csv"),
+        "--streams",
+        str(tmp_path / "streams"),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     lines = done.stdout.splitlines()
@@ -39,6 +49,16 @@ def test_a_clip_is_coded_enhanced_and_measured(tiny_vvc_model_file: Path, tmp_pa
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 2 * 4 and {row["adapts"] for row in rows} == {"True", "False"}
     assert all(np.isfinite(float(row["y"])) for row in rows)
+    assert [np.isfinite(float(row["dots"])) for row in rows[:4]] == [True, False, False, False]
+    streams = sorted((tmp_path / "streams").iterdir())
+    assert len(streams) == 2
+    # Every second frame of the same streams, which are not coded again.
+    before = [path.stat().st_mtime_ns for path in streams]
+    subprocess.run([*command, "--every", "2"], capture_output=True, check=True, env=environment)
+    with (tmp_path / "frames.csv").open(newline="") as file:
+        fewer = list(csv.DictReader(file))
+    assert [path.stat().st_mtime_ns for path in streams] == before
+    assert [row["y"] for row in fewer] == [row["y"] for row in rows[::2]]
 
 
 def test_an_enhancement_that_changes_nothing_gains_nothing(script: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from enhance.codecs import conditioning as layout
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
 from enhance.models.checkpoint import Checkpoint
@@ -43,3 +44,17 @@ def test_models_that_do_not_fit_together_are_refused() -> None:
             average_checkpoints([one, dataclasses.replace(one, **{what: value})])
     with pytest.raises(WeightsError, match="shapes"):
         average_checkpoints([one, checkpoint(1.0, dataclasses.replace(TINY, middle_blocks=2))])
+
+
+def test_a_model_that_knows_no_position_has_an_average_with_one_that_does() -> None:
+    """It is as if it had learned to take no notice of it."""
+    narrow = checkpoint(1.0, dataclasses.replace(TINY, conditioning_size=5, position=False))
+    wide = checkpoint(3.0, dataclasses.replace(TINY, position=True, conditioning_size=layout.SIZE))
+    for parts in ([narrow, wide], [wide, narrow]):
+        average = average_checkpoints(parts).denoiser
+        assert average.config == wide.denoiser.config
+        state = average.state_dict()
+        assert bool((state["network.position_mlp.weight"] == 1.5).all())
+        rate = state["network.rate_mlp.0.weight"]
+        assert bool((rate[:, :5] == 2).all()) and bool((rate[:, 5:] == 1.5).all())
+    assert not narrow.denoiser.config.position
