@@ -19,11 +19,11 @@ Float = npt.NDArray[np.float32]
 Offsets = tuple[Float, ...]
 """What is added to the planes of a frame."""
 
-_LOBES = 3
+LOBES = 3
+"""Of the Lanczos kernel."""
 # K_R and K_B: ITU-T H.273, table 4.
 _LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
-# Rows and columns by which the first chroma sample lies below and right of the first luma sample, in luma samples.
-_OFFSETS = {
+CHROMA_OFFSETS = {
     "left": (0.5, 0.0),
     "center": (0.5, 0.5),
     "topleft": (0.0, 0.0),
@@ -31,6 +31,7 @@ _OFFSETS = {
     "bottomleft": (1.0, 0.0),
     "bottom": (1.0, 0.5),
 }
+"""Rows and columns by which the first chroma sample lies below and right of the first luma sample, in luma samples."""
 
 
 def yuv_to_rgb(planes: Planes, frame: FrameFormat, space: ColorSpace) -> Float:
@@ -207,14 +208,14 @@ def _quantised(values: Float, frame: FrameFormat) -> Plane:
 def _upsample(chroma: Float, frame: FrameFormat, space: ColorSpace) -> Float:
     for axis in (0, 1):
         if frame.chroma_step[axis] == 2:
-            chroma = _double(chroma, axis, _OFFSETS[space.chroma_location][axis])
+            chroma = _double(chroma, axis, CHROMA_OFFSETS[space.chroma_location][axis])
     return chroma[: frame.height, : frame.width]
 
 
 def _downsample(values: Float, frame: FrameFormat, space: ColorSpace) -> Float:
     for axis in (0, 1):
         if frame.chroma_step[axis] == 2:
-            values = _halve(values, axis, _OFFSETS[space.chroma_location][axis])
+            values = _halve(values, axis, CHROMA_OFFSETS[space.chroma_location][axis])
     return values
 
 
@@ -236,10 +237,10 @@ def _halve(samples: Float, axis: int, offset: float) -> Float:
 @lru_cache(maxsize=32)
 def _taps(position: float, stretch: float) -> tuple[tuple[int, np.float32], ...]:
     """The kernel around `position`: offsets in samples and weights that add up to 1."""
-    reach = _LOBES * stretch
+    reach = LOBES * stretch
     places = [place for place in range(-16, 17) if abs(place - position) < reach]
     distances = (np.array(places) - position) / stretch
-    weights = np.sinc(distances) * np.sinc(distances / _LOBES)
+    weights = np.sinc(distances) * np.sinc(distances / LOBES)
     weights /= weights.sum()
     return tuple((place, np.float32(weight)) for place, weight in zip(places, weights) if abs(weight) > 1e-9)
 

@@ -77,7 +77,7 @@ def _code_clip(name: str, photos: Sequence[Path], cache: Path, rng: np.random.Ge
     with open_vvc(encode_clip(list(clip), draw_coding(rng)), source_name=name, decoder="ffmpeg") as stream:
         for number, picture in enumerate(stream):
             if number in chosen:
-                pixels = np.clip(yuv_to_rgb(picture.planes, stream.frame, stream.space), 0, 1)
+                pixels = np.clip(yuv_to_rgb(picture.planes, picture.frame, stream.space), 0, 1)
                 pair = CodedSquare.of(cache / f"{name}_{number:02d}_qp{round(picture.rate.qp)}.npy")
                 save_pair(pair, clip[number], to_dtype(pixels, np.uint16))
                 pairs.append(pair)

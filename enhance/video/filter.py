@@ -23,6 +23,7 @@ from enhance.errors import DecodeError
 from enhance.frames.colour import Offsets, add_to_planes, rgb_change_to_planes, yuv_to_rgb
 from enhance.frames.depth import shift_depth
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
+from enhance.frames.resize import resized
 from enhance.images import DecodedImage, EnhancedImage
 from enhance.knobs import DEFAULT_MODE, Knobs
 from enhance.video.still import StillCorrections, is_same
@@ -59,7 +60,7 @@ class FrameFilter:
 
     Attributes:
         enhance: `Enhancer.run` with the user's knobs.
-        frame: layout of the frames that come in.
+        frame: layout of the frames that come in. One of another size is enhanced in its own, and resampled to this.
         space: meaning of their values.
         depth: bits per sample of the frames that go out; as they came in by default.
         source: the name to use in messages.
@@ -100,7 +101,7 @@ class FrameFilter:
         outside RGB included.
 
         Args:
-            planes: as `frame` says; not changed.
+            planes: as `frame` says, but for their size; not changed.
             rate: how strongly it was compressed.
             number: of the frame, counted from 1, for messages.
 
@@ -110,23 +111,31 @@ class FrameFilter:
         Raises:
             EnhanceError: see `Enhancer.run`.
         """
-        base = np.clip(yuv_to_rgb(planes, self.frame, self.space), 0, 1)
+        frame = self._own(planes)
+        base = np.clip(yuv_to_rgb(planes, frame, self.space), 0, 1)
         enhanced = self.enhance(DecodedImage(base, rate, source=f"{self.source}, frame {number}"))
-        offsets = rgb_change_to_planes(enhanced.pixels - base, self._working, self.space)
+        offsets = rgb_change_to_planes(enhanced.pixels - base, self._working(frame), self.space)
         if rate.predicted and self.space.matrix != "gbr":
             for chroma in offsets[1:]:
                 np.multiply(chroma, np.float32(PREDICTED_CHROMA), out=chroma)
         return offsets
 
-    @property
-    def _working(self) -> FrameFormat:
+    def _own(self, planes: Planes) -> FrameFormat:
+        """Layout of one frame."""
+        height, width = planes[0].shape
+        return replace(self.frame, height=height, width=width)
+
+    def _working(self, frame: FrameFormat) -> FrameFormat:
         """Layout in which corrections are added: rounded once where the output is deeper, else in the last place."""
-        return replace(self.frame, depth=max(self.frame.depth, self.output.depth))
+        return replace(frame, depth=max(frame.depth, self.output.depth))
 
     def _finished(self, planes: Planes, offsets: Offsets) -> Planes:
-        working = self._working
-        deep = shift_depth(planes, self.frame, working.depth)
-        return shift_depth(add_to_planes(deep, offsets, working), working, self.output.depth)
+        frame = self._own(planes)
+        working = self._working(frame)
+        deep = add_to_planes(shift_depth(planes, frame, working.depth), offsets, working)
+        if frame != self.frame:
+            deep = resized(deep, working, self.frame.width, self.frame.height, self.space)
+        return shift_depth(deep, self._working(self.frame), self.output.depth)
 
 
 def in_order(

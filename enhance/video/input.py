@@ -13,6 +13,7 @@ from typing import BinaryIO
 from enhance.codecs.reading import read_stdin
 from enhance.codecs.vvc.facts import StreamFacts
 from enhance.codecs.vvc.followed_log import FollowedLog, rated_by_log
+from enhance.codecs.vvc.headers import StreamHeaders
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.format import ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes
@@ -48,7 +49,7 @@ class Video:
 
     Attributes:
         frames: in output order; reading raises DecodeError where the input is damaged.
-        frame, space: what they are.
+        frame, space: what they are; frames of a bitstream may be smaller.
         source: the name to use in messages.
         header: of a y4m stream, as it came.
         is_raw: they came as raw planes.
@@ -154,8 +155,9 @@ def open_bitstream(
         frames: Iterator[RatedFrame] = ((picture.planes, picture.rate) for picture in stream)
         if rates is not None:
             frames = rated((planes for planes, _ in frames), rates)
-        notes = (*stream.notes, *_unsayable(stream.facts))
-        yield Video(frames, stream.frame, stream.space, source, notes=notes, facts=stream.facts, count=stream.count)
+        largest = stream.headers.largest
+        notes = (*stream.notes, *_unsayable(stream.facts), *_resized(stream.headers))
+        yield Video(frames, largest, stream.space, source, notes=notes, facts=stream.facts, count=stream.count)
 
 
 def _unsayable(facts: StreamFacts) -> tuple[str, ...]:
@@ -165,6 +167,14 @@ def _unsayable(facts: StreamFacts) -> tuple[str, ...]:
         colours = facts.colour.describe()
         notes.append(f"its colours are {colours}, which y4m cannot say: tell it to what reads the output")
     return tuple(notes)
+
+
+def _resized(headers: StreamHeaders) -> tuple[str, ...]:
+    """That all frames get one size, where pictures have several: neither y4m nor raw video can say another."""
+    if not headers.changes_size:
+        return ()
+    size = f"{headers.largest.width}x{headers.largest.height}"
+    return (f"its pictures change their size: each is enhanced in its own, and written as {size}",)
 
 
 def name_of(name: str) -> str:

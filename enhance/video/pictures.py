@@ -59,7 +59,7 @@ def read_facts(stream: bytes, *, source: str) -> StreamFacts:
 
 def decoded_picture(stream: VvcStream, picture: VvcPicture, *, source: str) -> DecodedImage:
     """A picture of a stream as float32 [H, W, 3] RGB or [H, W] in [0, 1]."""
-    pixels = yuv_to_rgb(picture.planes, stream.frame, stream.space)
+    pixels = yuv_to_rgb(picture.planes, picture.frame, stream.space)
     return DecodedImage(np.clip(pixels, 0, 1, out=pixels), picture.rate, source=source, notes=stream.notes)
 
 

@@ -27,7 +27,7 @@ class StillCorrections:
     """Keeps the corrections of one picture for what is the same in the next one.
 
     Args:
-        frame: layout of the pictures.
+        frame: layout of the pictures; their size may differ from one to the next.
     """
 
     def __init__(self, frame: FrameFormat) -> None:
@@ -49,18 +49,18 @@ class StillCorrections:
         Returns:
             those, and those of the picture before in blocks whose samples are all the same as they were.
         """
-        if self._planes is not None:
+        if self._planes is not None and self._planes[0].shape == planes[0].shape:
             still = self._still_blocks(planes)
             if still.any():
                 for index, (new, old) in enumerate(zip(offsets, self._offsets)):
-                    np.copyto(new, old, where=self._to_samples(still, index))
+                    np.copyto(new, old, where=self._to_samples(still, index, new.shape))
         self._planes, self._offsets = planes, offsets
         return offsets
 
     def _still_blocks(self, planes: Planes) -> Mask:
         """Whether no sample has changed, a value for each block of the picture."""
         assert self._planes is not None
-        rows, columns = (-(-side // BLOCK) for side in (self._frame.height, self._frame.width))
+        rows, columns = (-(-side // BLOCK) for side in planes[0].shape)
         still = np.ones((rows, columns), np.bool_)
         for index, (before, now) in enumerate(zip(self._planes, planes)):
             down, across = _block_sides(self._frame, index)
@@ -70,10 +70,10 @@ class StillCorrections:
             still &= same.reshape(rows, down, columns, across).all(axis=(1, 3))
         return still
 
-    def _to_samples(self, blocks: Mask, plane: int) -> Mask:
-        """The value of its block for each sample of a plane."""
+    def _to_samples(self, blocks: Mask, plane: int, shape: tuple[int, ...]) -> Mask:
+        """The value of its block for each sample of a plane [height, width]."""
         down, across = _block_sides(self._frame, plane)
-        height, width = self._frame.plane_shapes[plane]
+        height, width = shape
         return blocks.repeat(down, axis=0)[:height].repeat(across, axis=1)[:, :width]
 
 

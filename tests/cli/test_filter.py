@@ -274,6 +274,20 @@ def test_a_bitstream_gives_what_its_frames_give(bitstream: Path, tmp_path: Path,
     assert [SMALL.pack(planes) for planes in one] == [SMALL.pack(planes) for planes in two]
 
 
+def test_pictures_of_several_sizes_are_written_in_the_largest(
+    tmp_path: Path, run: Filter, seen_qps: list[float], capfd: pytest.CaptureFixture[str]
+) -> None:
+    small, large = (np.ascontiguousarray(data.astronaut()[:height, 150:230]) for height in (48, 64))
+    stream = b"".join(encode_clip([picture], ClipCoding(37)) for picture in (small, large, small))
+    (tmp_path / "sizes.266").write_bytes(stream)
+    assert run("-b", tmp_path / "sizes.266", "-o", tmp_path / "out.y4m") == 0
+    assert "its pictures change their size: each is enhanced in its own, and written as 80x64" in capfd.readouterr().err
+    frames = list(read(tmp_path / "out.y4m"))
+    assert [planes[0].shape for planes in frames] == 3 * [(64, 80)] and len(seen_qps) == 3
+    assert run("-b", tmp_path / "sizes.266", "-o", tmp_path / "out.yuv", "--quiet") == 0
+    assert (tmp_path / "out.yuv").stat().st_size == 3 * 2 * 80 * 64 * 3 // 2
+
+
 def test_a_bitstream_that_is_cut(
     bitstream: Path, tmp_path: Path, run: Filter, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ from enhance.enhancer import Enhancer
 from enhance.errors import UsageError
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
+from enhance.frames.resize import resized
 from enhance.images import DecodedImage, EnhancedImage
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint
@@ -119,6 +120,21 @@ def test_each_picture_has_its_own_qp(enhancer: Enhancer) -> None:
     enhanced = list(FrameFilter(enhance, frame, SPACE).run(rated(frames, iter(rates))))
     assert asked == [22, 35, 31, 35, 22]
     assert same(enhanced[1], enhanced[3]) and same(enhanced[0], enhanced[4]) and not same(enhanced[0], enhanced[2])
+
+
+@pytest.mark.parametrize("depth", [8, 12])
+def test_a_frame_of_another_size_is_enhanced_in_its_own(enhancer: Enhancer, depth: int) -> None:
+    small, frame = FrameFormat(32, 24), FrameFormat(64, 48)
+    run = partial(enhancer.run, knobs=Knobs(mode="fidelity"))
+    frames = [photo(small), photo(small), photo(frame), photo(small, shift=5)]
+    video = FrameFilter(run, frame, SPACE, depth=depth)
+    enhanced = list(video.run(zip(frames, constant_rates(37))))
+    assert all(tuple(plane.shape for plane in planes) == frame.plane_shapes for planes in enhanced)
+    alone = FrameFilter(run, small, SPACE, depth=depth)
+    for index in (0, 1, 3):
+        own = alone.apply(frames[index], VvcRate(37, predicted=True))
+        assert same(resized(own, alone.output, 64, 48, SPACE), enhanced[index])
+    assert same(FrameFilter(run, frame, SPACE, depth=depth).apply(frames[2], VvcRate(37, predicted=True)), enhanced[2])
 
 
 def test_rates_of_a_group_of_pictures() -> None:

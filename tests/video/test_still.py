@@ -96,6 +96,14 @@ def test_corrections_are_kept_as_long_as_nothing_changes() -> None:
     assert (settled[0][8:, 8:] == 3.0).all(), "that block changed with the third picture, and not since"
 
 
+def test_a_picture_of_another_size_keeps_nothing() -> None:
+    still = StillCorrections(FrameFormat(16, 16, "4:2:0"))
+    for value, frame in ((1.0, FrameFormat(16, 16)), (2.0, FrameFormat(24, 8)), (3.0, FrameFormat(24, 8))):
+        planes = tuple(np.zeros(shape, np.uint8) for shape in frame.plane_shapes)
+        settled = still.settle(planes, tuple(np.full(shape, value, np.float32) for shape in frame.plane_shapes))
+        assert all((offsets == min(value, 2.0)).all() for offsets in settled)
+
+
 @pytest.mark.parametrize("low_delay", [False, True])
 def test_a_coded_clip_of_a_still_scene(low_delay: bool, enhancer: Enhancer) -> None:
     """Blocks that a decoder gives out as they were are as they were, whatever type of picture they are in."""

@@ -7,7 +7,7 @@ those of ITU-T H.266 (04/2022).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from enhance.errors import UnsupportedImageError, UsageError
 from enhance.frames.format import FrameFormat, Subsampling
@@ -101,6 +101,18 @@ class StreamHeaders:
         # Pictures may lead the first one that was coded; after the first that trails it there are no more.
         coded = [other.poc for other in self.pictures if other.sequence == picture.sequence]
         return coded[0] <= 0 or max(coded) > coded[0]
+
+    @property
+    def largest(self) -> FrameFormat:
+        """A layout with the width and the height of the largest pictures that are put out."""
+        frames = [picture.frame for picture in self.shown()]
+        height, width = (max(getattr(frame, side) for frame in frames) for side in ("height", "width"))
+        return replace(frames[0], height=height, width=width)
+
+    @property
+    def changes_size(self) -> bool:
+        """Pictures of several sizes are put out, as reference picture resampling allows."""
+        return len({(picture.frame.width, picture.frame.height) for picture in self.shown()}) > 1
 
     def hidden(self) -> frozenset[tuple[int, int]]:
         """(sequence, POC) of the pictures that are not put out."""

@@ -42,6 +42,7 @@ class ExternalDecoder:
         prints_qp: its log has the pictures' slice QPs.
         max_depth: most bits per sample that it decodes.
         takes_layers: it decodes the base layer of streams that have several.
+        takes_sizes: pictures of several sizes come one after the other, each in its own.
         complaint: a line of its log that says that a picture is damaged, where the exit status may not say so.
         arguments: from the bitstream and the name of that file.
     """
@@ -56,6 +57,7 @@ class ExternalDecoder:
     prints_qp: bool
     max_depth: int
     takes_layers: bool
+    takes_sizes: bool
     complaint: re.Pattern[str] | None
     arguments: Callable[[Path, Path], list[str]]
 
@@ -126,6 +128,7 @@ VTM = ExternalDecoder(
     prints_qp=True,
     max_depth=16,
     takes_layers=False,
+    takes_sizes=False,
     complaint=None,
     arguments=_vtm_arguments,
 )
@@ -140,6 +143,7 @@ VVDEC = ExternalDecoder(
     prints_qp=True,
     max_depth=10,
     takes_layers=False,
+    takes_sizes=False,
     complaint=re.compile(r"\bERROR\b"),
     arguments=_vvdec_arguments,
 )
@@ -154,6 +158,7 @@ FFMPEG = ExternalDecoder(
     prints_qp=False,
     max_depth=12,
     takes_layers=True,
+    takes_sizes=True,
     complaint=re.compile(r"\[vvc @"),  # the parser's errors, which leave out a picture
     arguments=_ffmpeg_arguments,
 )

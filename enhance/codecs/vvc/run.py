@@ -13,8 +13,8 @@ from enhance.codecs.vvc.log import PictureLog
 from enhance.codecs.vvc.process import DecoderProcess, DecoderStopped
 from enhance.codecs.vvc.programs import Y4M_DEPTHS, ExternalDecoder, find_ffmpeg, trace_arguments
 from enhance.errors import DecodeError
-from enhance.frames.format import Planes
-from enhance.frames.raw import RawReader
+from enhance.frames.format import FrameFormat, Planes
+from enhance.frames.raw import read_planes
 from enhance.frames.y4m import read_y4m
 
 DAMAGED = "get a fresh copy of the file"
@@ -61,7 +61,8 @@ class DecoderRun:
         self._log = PictureLog(headers.hidden())
         self._has_complained = False
         self._is_y4m = setup.decoder.writes_y4m and self._frame.depth in Y4M_DEPTHS
-        self._planes: Iterator[Planes] | None = None
+        self._y4m: Iterator[Planes] | None = None
+        self._number = 0
         with ExitStack() as resources:
             output = setup.folder / f"{bitstream.stem}.{'y4m' if self._is_y4m else 'yuv'}"
             if setup.decoder.writes_file:
@@ -78,16 +79,17 @@ class DecoderRun:
             resources.push(self._process.resources)
             self.resources = resources.pop_all()
 
-    def next_planes(self) -> Planes | None:
+    def next_planes(self, frame: FrameFormat | None = None) -> Planes | None:
         """The next frame, or None after the last one.
+
+        Args:
+            frame: its layout; by default that of the first one.
 
         Raises:
             DecodeError: the decoder failed, hangs, or says that a picture is damaged.
         """
         try:
-            if self._planes is None:
-                self._planes = self._reader()
-            planes = next(self._planes, None)
+            planes = self._read(frame or self._frame)
         except DecoderStopped:
             raise
         except DecodeError:
@@ -111,9 +113,14 @@ class DecoderRun:
         if self._decoder.complaint is not None and self._decoder.complaint.search(line):
             self._has_complained = True
 
-    def _reader(self) -> Iterator[Planes]:
-        if not self._is_y4m:
-            return iter(RawReader(self._process.frames, self._frame, source=self._source))
+    def _read(self, frame: FrameFormat) -> Planes | None:
+        if self._is_y4m:
+            self._y4m = self._y4m or self._y4m_reader()
+            return next(self._y4m, None)
+        self._number += 1
+        return read_planes(self._process.frames, frame, self._number, self._source, hint=DAMAGED)
+
+    def _y4m_reader(self) -> Iterator[Planes]:
         reader = read_y4m(self._process.frames, source=self._source)
         if reader.frame != self._frame:
             reason = f"{self._process.title} says that frames are {reader.frame}, the headers say {self._frame}"

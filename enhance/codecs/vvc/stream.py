@@ -45,23 +45,25 @@ class VvcPicture:
     """A decoded picture.
 
     Attributes:
-        planes: as `VvcStream.frame` says.
+        planes: as `frame` says.
         rate: its QP, estimated where the slice QP does not tell: in video, and where blocks have QPs of their own.
         slice_qp: what its header says.
         coded_bytes: size of its access unit.
+        frame: its layout; pictures of a stream may differ in size.
     """
 
     planes: Planes
     rate: VvcRate
     slice_qp: int
     coded_bytes: int
+    frame: FrameFormat
 
 
 class VvcStream:
     """A VVC stream that is being decoded. A context: its end ends the decoder. Iterating, once, gives its pictures.
 
     Attributes:
-        frame: size, subsampling and depth of the pictures.
+        frame: size, subsampling and depth of the first picture, and of most streams' others.
         space: what their values stand for.
         decoder: "vtm", "vvdec" or "ffmpeg".
         count: how many pictures the stream holds.
@@ -112,7 +114,7 @@ class VvcStream:
 
         Raises:
             DecodeError: the decoder fails or hangs; the pictures that came before the damage are given first.
-            UnsupportedImageError: the format of the pictures changes.
+            UnsupportedImageError: the subsampling or the depth of the pictures changes.
         """
         try:
             yield from self._decode()
@@ -126,9 +128,9 @@ class VvcStream:
 
     def _decode(self) -> Iterator[VvcPicture]:
         for number, coded in enumerate(self._expected[: self._most], 1):
-            if coded.frame != self.frame:
+            if not _same_kind(coded.frame, self.frame):
                 raise self._changed(number, coded.frame)
-            planes = self._run.next_planes()
+            planes = self._run.next_planes(coded.frame)
             if planes is None:
                 reason = f"{self._setup.decoder.title} gave {self._given} of the {self.count} pictures of the stream"
                 raise DecodeError(reason, source=self._setup.source, hint=DAMAGED)
@@ -153,8 +155,8 @@ class VvcStream:
             self._resources.push(run.resources)
             before: CodedPicture | None = None
             for number, coded in enumerate(headers.shown()[: self._most], 1):
-                planes = run.next_planes()
-                if planes is None or coded.frame != self.frame or not headers.follows(coded, before):
+                planes = run.next_planes(coded.frame)
+                if planes is None or not _same_kind(coded.frame, self.frame) or not headers.follows(coded, before):
                     return
                 picture, before = self._picture(run, planes, coded), coded
                 if number > self._given:
@@ -176,7 +178,7 @@ class VvcStream:
         if self.headers.varies_qp and not rate.predicted:
             qp = estimate_qp(rate.qp, coded.coded_bytes, planes[0], self.frame.depth)
             rate = VvcRate(qp, estimated=True)
-        return VvcPicture(planes, rate, slice_qp, coded.coded_bytes)
+        return VvcPicture(planes, rate, slice_qp, coded.coded_bytes, coded.frame)
 
     def _changed(self, number: int, frame: FrameFormat) -> UnsupportedImageError:
         reason = f"picture {number} is {_describe(frame)}, those before are {_describe(self.frame)}"
@@ -283,7 +285,8 @@ def _out_of_container(path: Path, folder: Path, name: str, patience: float, time
 
 def _check(headers: StreamHeaders, source: str, max_pixels: int) -> None:
     """Raises UnsupportedImageError for streams that are valid, but not handled."""
-    check_size(headers.shown()[0].frame, source, max_pixels)
+    for frame in {picture.frame for picture in headers.shown()}:
+        check_size(frame, source, max_pixels)
     if headers.has_fields:
         hint = "code it as progressive frames"
         raise UnsupportedImageError("interlaced: its pictures are fields", source=source, hint=hint)
@@ -296,7 +299,13 @@ def _obstacle(headers: StreamHeaders, decoder: ExternalDecoder) -> str | None:
         return f"has {depth} bits per sample, {decoder.title} decodes up to {decoder.max_depth}"
     if headers.has_layers and not decoder.takes_layers:
         return f"holds several layers, which are not handled with {decoder.title}"
+    if headers.changes_size and not decoder.takes_sizes:
+        return f"its pictures change their size, which is not handled with {decoder.title}"
     return None
+
+
+def _same_kind(one: FrameFormat, other: FrameFormat) -> bool:
+    return (one.subsampling, one.depth) == (other.subsampling, other.depth)
 
 
 def _describe(frame: FrameFormat) -> str:

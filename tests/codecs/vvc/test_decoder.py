@@ -26,6 +26,7 @@ from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.system.limits import Limits
 
 StreamFactory = Callable[..., bytes]
+StandIn = Callable[..., Path]
 PlainDecode = Callable[[bytes, FrameFormat], list[Planes]]
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 
@@ -353,14 +354,45 @@ def test_conformance_streams(name: str, frame: FrameFormat, count: int) -> None:
         assert len(list(opened)) == min(count, 8)
 
 
-def test_a_change_of_size_ends_with_an_error_after_the_pictures_before() -> None:
-    delivered = []
+def test_resampled_references_give_pictures_of_their_own_sizes() -> None:
     with open_vvc(_from_corpus("RPR_A_Alibaba_4.bit"), decoder="ffmpeg") as opened:
-        reason = "picture 3 is 1664x960 4:2:0 with 10 bits, those before are 832x480"
+        sizes = [(picture.frame.width, picture.frame.height, picture.planes[0].shape) for picture in opened]
+    assert sizes == 2 * [(832, 480, (480, 832))] + 2 * [(1664, 960, (960, 1664))]
+    assert opened.headers.changes_size and opened.headers.largest == FrameFormat(1664, 960, "4:2:0", 10)
+
+
+def test_a_change_of_size_and_one_of_depth(vvc_stream: StreamFactory) -> None:
+    """Sequences of several sizes follow each other, as where a sender adapts to its line."""
+    small, large = vvc_stream(2, 40, (32, 48)), vvc_stream(1, 40, (64, 48))
+    with open_vvc(small + large, decoder="ffmpeg") as opened:
+        found = [picture.planes[0].shape for picture in opened]
+        assert (opened.frame.width, opened.headers.largest.width, opened.headers.largest.height) == (32, 64, 48)
+    assert found == [(48, 32), (48, 32), (48, 64)]
+    alone = [picture.planes for part in (small, large) for picture in pictures(part)]
+    with open_vvc(small + large, decoder="ffmpeg") as opened:
+        assert all(same(picture.planes, planes) for picture, planes in zip(opened, alone, strict=True))
+    delivered = []
+    with open_vvc(small + vvc_stream(1, 40, (32, 48), depth=8), decoder="ffmpeg") as opened:
+        reason = "picture 3 is 32x48 4:2:0 with 8 bits, those before are 32x48 4:2:0 with 10"
         with pytest.raises(UnsupportedImageError, match=reason):
-            for picture in opened:
-                delivered.append(picture)
-    assert len(delivered) == 2
+            delivered.extend(opened)
+
+
+def test_a_picture_above_the_limit_later_in_the_stream(vvc_stream: StreamFactory) -> None:
+    stream = vvc_stream(1, 40, (32, 48)) + vvc_stream(1, 40, (64, 48))
+    with pytest.raises(UnsupportedImageError, match="64x48 pixels, more than the limit"):
+        open_vvc(stream, decoder="ffmpeg", limits=Limits(max_pixels=2000))
+
+
+def test_other_decoders_do_not_get_streams_that_change_their_size(
+    vvc_stream: StreamFactory, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, vtm = vvc_stream(1, 40, (32, 48)) + vvc_stream(1, 40, (64, 48)), stand_in("dies")
+    monkeypatch.delenv("ENHANCE_VVC_DECODER", raising=False)
+    with open_vvc(stream, vtm=vtm) as opened:
+        assert opened.decoder == "ffmpeg" and len(list(opened)) == 2
+    with pytest.raises(UnsupportedImageError, match="change their size, which is not handled with VTM's DecoderApp"):
+        open_vvc(stream, decoder="vtm", vtm=vtm)
 
 
 def _kodak() -> list[Path]:
