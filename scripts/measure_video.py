@@ -17,6 +17,7 @@ mode:
     LPIPS     change in per cent (of every fourth frame)
     dots      mean of what was added that repeats with every 8 samples (enhance/evaluation/metrics/dots.py), likewise
 
+With `--transfer pq` or `hlg` the clips are made HDR first (scripts/hdr_material.py), and measured in code values.
 The original stands still where its luma changes by less than 1.5 code values (of 255) in the mean over 9x9 samples.
 """
 
@@ -37,6 +38,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from hdr_material import SPACES, Transfer, in_transfer, tags
 from tqdm import tqdm
 
 from enhance.codecs.vvc.decoder import open_vvc
@@ -59,7 +61,6 @@ Float = npt.NDArray[np.float32]
 DEPTH = 10
 _WINDOW, _STILL = 9, 1.5
 _LOOKED_AT = 4
-_SPACE = ColorSpace()
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ class Meter:
         original, decoded: the frames.
         distance: LPIPS, or None.
         every: how many frames to the next one whose looks are measured.
+        space: what the frames' values mean.
     """
 
     def __init__(
@@ -148,7 +150,9 @@ class Meter:
         decoded: list[Planes],
         distance: LpipsDistance | None,
         every: int = _LOOKED_AT,
+        space: ColorSpace = SPACES["sdr"],
     ) -> None:
+        self._space = space
         self._frame, self._original, self._decoded, self._distance = frame, original, decoded, distance
         self._still = [None, *(still_samples(a, b) for a, b in zip(original, original[1:]))]
         self._seen = {number: self._rgb(original[number]) for number in range(0, len(original), every)}
@@ -182,21 +186,26 @@ class Meter:
 
     def _rgb(self, planes: Planes) -> Float:
         """float32 [H, W, 3], 0 to 255."""
-        picture: Float = yuv_to_rgb(planes, self._frame, _SPACE).clip(0, 1) * np.float32(255)
+        picture: Float = yuv_to_rgb(planes, self._frame, self._space).clip(0, 1) * np.float32(255)
         return picture
 
 
 def coded_stream(
-    path: Path, frame: FrameFormat, original: list[Planes], coding: ClipCoding, kept: Path | None
+    path: Path,
+    frame: FrameFormat,
+    original: list[Planes],
+    coding: ClipCoding,
+    kept: Path | None,
+    transfer: Transfer = "sdr",
 ) -> bytes:
     """What libvvenc makes of a clip; in the folder `kept` where it was made before."""
     if kept is None:
-        return encode_planes(original, frame, coding)
-    words = "_".join(f"{value}" for value in asdict(coding).values())
+        return encode_planes(original, frame, coding, more=tags(transfer))
+    words = "_".join(map(str, (*asdict(coding).values(), *([] if transfer == "sdr" else [transfer]))))
     target = kept / f"{path.parent.name}_{path.stem}_{words}.266"
     if not target.exists():
         kept.mkdir(parents=True, exist_ok=True)
-        content = encode_planes(original, frame, coding)
+        content = encode_planes(original, frame, coding, more=tags(transfer))
         with atomic_file(target, overwrite=True) as file:
             file.write(content)
     return target.read_bytes()
@@ -210,13 +219,16 @@ def measure(options: argparse.Namespace) -> Iterator[Frame]:
     paths = sorted(path for path in options.clips.iterdir() if path.suffix in (".mkv", ".mp4", ".y4m"))
     for path, qp, adapts in tqdm(list(product(paths, options.qps, options.adaptation)), unit="coding", disable=None):
         frame, original = read_clip(path)
+        original = [in_transfer(planes, frame, options.transfer) for planes in original]
+        space = SPACES[options.transfer]
         coding = ClipCoding(qp, adapts=bool(adapts), low_delay=options.low_delay, preset=options.preset)
-        rated = decode(coded_stream(path, frame, original, coding, options.streams))[:: options.every]
+        stream = coded_stream(path, frame, original, coding, options.streams, options.transfer)
+        rated = decode(stream)[:: options.every]
         every = max(1, _LOOKED_AT // options.every)
-        meter = Meter(frame, original[:: options.every], [planes for planes, _ in rated], distance, every)
+        meter = Meter(frame, original[:: options.every], [planes for planes, _ in rated], distance, every, space)
         for mode in options.modes:
             run = partial(enhancer.run, knobs=knobs_of(mode), noise=noise)
-            enhanced = FrameFilter(run, frame, _SPACE).run(rated)
+            enhanced = FrameFilter(run, frame, space).run(rated)
             yield from meter(partial(Frame, path.stem, qp, bool(adapts), mode), enhanced)
 
 
@@ -255,6 +267,7 @@ def main() -> None:
     parser.add_argument("--qps", type=int, nargs="+", default=[32, 37, 42], help="that libvvenc is asked for")
     parser.add_argument("--adaptation", type=int, nargs="+", choices=(0, 1), default=[0, 1], help="libvvenc's -qpa")
     parser.add_argument("--low-delay", action="store_true", help="instead of random access")
+    parser.add_argument("--transfer", choices=list(SPACES), default="sdr", help="make the clips HDR first")
     parser.add_argument("--preset", default="faster", help="of libvvenc (default: %(default)s)")
     parser.add_argument("--modes", nargs="+", default=["fidelity", "default"], help="of `filter`, or perceptions")
     parser.add_argument("--model", type=Path, help="in place of the one that ships")
