@@ -13,6 +13,7 @@ from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
 from enhance.codecs.registry import decode, find_decoder, make_decoders
+from enhance.errors import UnsupportedImageError
 from enhance.images import EnhancedImage, EnhancementRecord, InspectedImage, Pixels
 from enhance.knobs import Knobs
 from enhance.metadata.carry_over import orient
@@ -67,11 +68,15 @@ class EnhancePlugin(PluginV3):
             **knobs: as in `Knobs`.
 
         Raises:
-            EnhanceError: see `Enhancer`.
+            EnhanceError: see `Enhancer`; all are asked for, and they differ in size.
             IndexError: there is no such picture.
         """
         if index is None or index is Ellipsis:
-            return np.stack(list(self.iter(depth=depth, rotate=rotate, **knobs)))
+            pictures = list(self.iter(depth=depth, rotate=rotate, **knobs))
+            if len({picture.shape for picture in pictures}) > 1:
+                hint = "read them one by one, with iter or an index"
+                raise UnsupportedImageError("its pictures are of several sizes", source=self._name, hint=hint)
+            return np.stack(pictures)
         for number, pixels in enumerate(self.iter(depth=depth, rotate=rotate, **knobs)):
             if number == index:
                 return pixels

@@ -98,3 +98,12 @@ def test_a_png_that_was_a_jpeg_is_read_when_its_quality_is_said(photo: Path, tmp
     assert read is not None
     assert np.abs(auto.astype(int) - read[..., ::-1]).max() <= 1  # one is floating point on its way, and rounded
     assert iio.imread(png, plugin="enhance", quality="auto").shape == read.shape
+
+
+def test_pictures_of_several_sizes(vvc_stream: StreamFactory) -> None:
+    """They come one by one; one array cannot hold them."""
+    stream = vvc_stream(1, 40, (64, 48)) + vvc_stream(1, 40, (48, 32))
+    found = list(iio.imiter(stream, plugin="enhance", extension=".266"))
+    assert [pixels.shape for pixels in found] == [(48, 64, 3), (32, 48, 3)]
+    with pytest.raises(enhance.EnhanceError, match="several sizes"):
+        iio.imread(stream, plugin="enhance", extension=".266", index=...)
