@@ -79,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     knobs = parser.add_argument_group("knobs")
     add_main_knobs(knobs)
     add_sampling_arguments(knobs)
+    knobs.add_argument("--no-guard", action="store_true", help="believe the model even on letters and line drawings")
     machine = parser.add_argument_group("machine")
     add_machine_arguments(machine)
     add_backend_argument(machine)
@@ -133,7 +134,13 @@ def main(options: argparse.Namespace) -> int:
 
         threads = _threads(enhancer, video.frame, knobs)
         frame_filter = FrameFilter(
-            enhance, video.frame, video.space, options.output_depth or None, video.source, threads
+            enhance,
+            video.frame,
+            video.space,
+            options.output_depth or None,
+            video.source,
+            threads,
+            guard=not options.no_guard,
         )
         place = open_output(options.output, stdout=stdout, source=video.source, overwrite=options.force)
         with place as stream:

@@ -26,6 +26,8 @@ from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.frames.resize import resized
 from enhance.images import DecodedImage, EnhancedImage
 from enhance.knobs import DEFAULT_MODE, Knobs
+from enhance.video.blocks import to_samples
+from enhance.video.graphics import belief
 from enhance.video.still import StillCorrections, is_same
 
 Enhance = Callable[[DecodedImage], EnhancedImage]
@@ -65,6 +67,7 @@ class FrameFilter:
         depth: bits per sample of the frames that go out; as they came in by default.
         source: the name to use in messages.
         threads: how many frames at a time, and in which threads; one by default.
+        guard: hold corrections back on graphics (`enhance.video.graphics`).
     """
 
     enhance: Enhance
@@ -73,6 +76,7 @@ class FrameFilter:
     depth: int | None = None
     source: str = "<video>"
     threads: Threads = Threads()
+    guard: bool = True
 
     @property
     def output(self) -> FrameFormat:
@@ -118,6 +122,10 @@ class FrameFilter:
         if rate.predicted and self.space.matrix != "gbr":
             for chroma in offsets[1:]:
                 np.multiply(chroma, np.float32(PREDICTED_CHROMA), out=chroma)
+        if self.guard:
+            believed = belief(planes[0], frame.depth)
+            for index, plane in enumerate(offsets):
+                np.multiply(plane, to_samples(believed, frame, index, plane.shape), out=plane)
         return offsets
 
     def _own(self, planes: Planes) -> FrameFormat:

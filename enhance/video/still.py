@@ -11,9 +11,7 @@ import numpy.typing as npt
 
 from enhance.frames.colour import Offsets
 from enhance.frames.format import FrameFormat, Planes
-
-BLOCK = 8
-"""Luma samples in a row and in a column that are looked at together: a single sample may be the same by chance."""
+from enhance.video.blocks import BLOCK, block_sides, to_samples
 
 Mask = npt.NDArray[np.bool_]
 
@@ -53,7 +51,7 @@ class StillCorrections:
             still = self._still_blocks(planes)
             if still.any():
                 for index, (new, old) in enumerate(zip(offsets, self._offsets)):
-                    np.copyto(new, old, where=self._to_samples(still, index, new.shape))
+                    np.copyto(new, old, where=to_samples(still, self._frame, index, new.shape))
         self._planes, self._offsets = planes, offsets
         return offsets
 
@@ -63,21 +61,9 @@ class StillCorrections:
         rows, columns = (-(-side // BLOCK) for side in planes[0].shape)
         still = np.ones((rows, columns), np.bool_)
         for index, (before, now) in enumerate(zip(self._planes, planes)):
-            down, across = _block_sides(self._frame, index)
+            down, across = block_sides(self._frame, index)
             same = np.ones((rows * down, columns * across), np.bool_)
             height, width = now.shape
             same[:height, :width] = before == now
             still &= same.reshape(rows, down, columns, across).all(axis=(1, 3))
         return still
-
-    def _to_samples(self, blocks: Mask, plane: int, shape: tuple[int, ...]) -> Mask:
-        """The value of its block for each sample of a plane [height, width]."""
-        down, across = _block_sides(self._frame, plane)
-        height, width = shape
-        return blocks.repeat(down, axis=0)[:height].repeat(across, axis=1)[:, :width]
-
-
-def _block_sides(frame: FrameFormat, plane: int) -> tuple[int, int]:
-    """Rows and columns of a block in a plane."""
-    down, across = frame.chroma_step if plane else (1, 1)
-    return BLOCK // down, BLOCK // across

@@ -17,8 +17,9 @@ from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes,
 from enhance.images import DecodedImage, EnhancedImage
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint
+from enhance.video.blocks import BLOCK
 from enhance.video.filter import FrameFilter, Threads
-from enhance.video.still import BLOCK, StillCorrections, is_same
+from enhance.video.still import StillCorrections, is_same
 
 SPACE = ColorSpace()
 PHOTO = data.astronaut()
