@@ -371,7 +371,7 @@ def test_a_change_of_size_and_one_of_depth(vvc_stream: StreamFactory) -> None:
     alone = [picture.planes for part in (small, large) for picture in pictures(part)]
     with open_vvc(small + large, decoder="ffmpeg") as opened:
         assert all(same(picture.planes, planes) for picture, planes in zip(opened, alone, strict=True))
-    delivered = []
+    delivered: list[VvcPicture] = []
     with open_vvc(small + vvc_stream(1, 40, (32, 48), depth=8), decoder="ffmpeg") as opened:
         reason = "picture 3 is 32x48 4:2:0 with 8 bits, those before are 32x48 4:2:0 with 10"
         with pytest.raises(UnsupportedImageError, match=reason):
