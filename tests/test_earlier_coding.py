@@ -62,8 +62,9 @@ def run(enhancer: Enhancer, data: bytes, **knobs: Any) -> EnhancedImage:
         file(gray(ORIGINAL), quality=30),
         file(ORIGINAL[3:100, 7:120], quality=75, progressive=True),
         file(pixels_of(file(ORIGINAL, quality=80)), quality=10),
+        file(np.full((64, 80, 3), 120, np.uint8), quality=90),
     ],
-    ids=["20", "90", "gray", "75", "80 then 10"],
+    ids=["20", "90", "gray", "75", "80 then 10", "even"],
 )
 def test_files_that_were_coded_once_come_out_as_if_nobody_had_asked(enhancer: Enhancer, data: bytes) -> None:
     asked, plain = (run(enhancer, data, quality=quality) for quality in (None, "file"))

@@ -55,8 +55,10 @@ def totals_of_grids(
     if not len(corners):
         return totals
     samples = sample.blocks(corners)
-    # Blocks that are alike count once on each grid.
+    # Blocks that are alike count once on each grid, even ones not at all.
     kept = distinct(samples - samples[:, :1], grids)
+    if not len(kept):
+        return totals
     corners, samples, grids = corners[kept], samples[kept], grids[kept]
     found = coefficients(samples, numbers)
     starts = np.searchsorted(grids, np.arange(len(offsets) + 1))

@@ -47,6 +47,13 @@ def test_where_all_is_clipped_no_grid_tells_anything() -> None:
     assert (totals == -np.inf).all()
 
 
+def test_where_all_blocks_are_even_no_grid_tells_anything() -> None:
+    sample = Sample(np.full((64, 64), 100, np.float32), np.zeros((64, 64), bool))
+    variances = LastCoding(sample.luma, STEPS).variances
+    totals = totals_of_grids(sample, GRIDS, variances, np.arange(9), blocks=64, frequencies=6, least=-30.0)
+    assert (totals == -np.inf).all()
+
+
 def test_rows_that_are_alike_count_once_in_each_group() -> None:
     rows = np.zeros((7, 64), np.float32)
     rows[[0, 2, 3], 5] = 1.0
