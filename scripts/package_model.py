@@ -4,7 +4,7 @@
     scripts/package_model.py run/model.safetensors -o enhance/weights/jpeg.safetensors \\
         --start 0.9 --balanced 2 1.0 --perceptual 3 1.0
 
-With `--average` it is the mean of several models' weights.
+With `--average` it is the mean of several models' weights, with `--looks` a stronger one in what its positions do.
 
 The weights are stored in float16; `enhance eval` before and after shows that this costs nothing.
 """
@@ -31,6 +31,8 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--average", type=Path, nargs="+", default=[], metavar="MODEL", help="with these models")
+    parser.add_argument("--shares", type=float, nargs="+", metavar="S", help="of each model in it (default: equal)")
+    parser.add_argument("--looks", type=float, default=1.0, help="factor on what positions do (default: %(default)s)")
     standard = SamplingDefaults()
     parser.add_argument("--start", type=float, default=standard.start, help="noise level t_s of the late start")
     parser.add_argument("--init", choices=["mmse", "gaussian"], default=standard.init)
@@ -47,7 +49,8 @@ def main() -> None:
     sampling = SamplingDefaults(start=options.start, init=options.init, modes=modes)
     model = load_checkpoint(options.model)
     if options.average:
-        model = average_checkpoints([model, *map(load_checkpoint, options.average)])
+        models = [model, *map(load_checkpoint, options.average)]
+        model = average_checkpoints(models, options.shares, options.looks)
     if options.photos:
         photos, graphics = (_squares(folders) for folders in (options.photos, options.graphics))
         trust = calibrate_trust(model, photos, graphics, fall=options.fall)
