@@ -52,9 +52,11 @@ from enhance.frames.colour import yuv_to_rgb
 from enhance.frames.depth import shift_depth
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.frames.y4m import read_y4m
-from enhance.knobs import MODES, Knobs
+from enhance.images import DecodedImage, EnhancedImage
+from enhance.knobs import MODES
 from enhance.system.atomic_file import atomic_file
-from enhance.video.filter import FrameFilter, RatedFrame, video_knobs
+from enhance.video.filter import FrameFilter, RatedFrame
+from enhance.video.knobs import VideoKnobs, video_knobs
 
 Float = npt.NDArray[np.float32]
 
@@ -106,11 +108,11 @@ def decode(stream: bytes) -> list[RatedFrame]:
         return [(picture.planes, picture.rate) for picture in opened]
 
 
-def knobs_of(mode: str) -> Knobs:
+def knobs_of(mode: str) -> VideoKnobs:
     """What a mode of the command line stands for."""
     if mode == "default":
         return video_knobs({})
-    return Knobs(mode=mode) if mode in MODES else Knobs(mode="balanced", perception=float(mode))
+    return video_knobs({"mode": mode} if mode in MODES else {"mode": "balanced", "perception": float(mode)})
 
 
 def psnr(one: npt.NDArray[np.integer], other: npt.NDArray[np.integer]) -> float:
@@ -227,7 +229,11 @@ def measure(options: argparse.Namespace) -> Iterator[Frame]:
         every = max(1, _LOOKED_AT // options.every)
         meter = Meter(frame, original[:: options.every], [planes for planes, _ in rated], distance, every, space)
         for mode in options.modes:
-            run = partial(enhancer.run, knobs=knobs_of(mode), noise=noise)
+            knobs = knobs_of(mode)
+
+            def run(decoded: DecodedImage, knobs: VideoKnobs = knobs) -> EnhancedImage:
+                return enhancer.run(decoded, knobs.at(decoded.rate), noise=noise)
+
             enhanced = FrameFilter(run, frame, space).run(rated)
             yield from meter(partial(Frame, path.stem, qp, bool(adapts), mode), enhanced)
 

@@ -43,8 +43,9 @@ from enhance.frames.y4m import Y4MHeader
 from enhance.inference.progress import Progress
 from enhance.knobs import Knobs
 from enhance.system.progress import progress_bar, set_facts
-from enhance.video.filter import FrameFilter, Threads, constant_rates, video_knobs
+from enhance.video.filter import FrameFilter, Threads, constant_rates
 from enhance.video.input import STDIN, Colour, Video, open_bitstream, open_frames
+from enhance.video.knobs import video_knobs
 from enhance.video.output import STDOUT, FrameWriter, open_output, prints_on_stderr
 
 if TYPE_CHECKING:
@@ -124,15 +125,15 @@ def main(options: argparse.Namespace) -> int:
         report = stack.enter_context(_Report(video.source, video.notes, count, quiet=options.quiet))
 
         # All frames have the same noise: what stands still stays still. Kept for frames of up to 2 megapixels.
-        noise = NoiseField(knobs.seed, kept_blocks=_KEPT_BLOCKS)
+        noise = NoiseField(knobs.chosen.seed, kept_blocks=_KEPT_BLOCKS)
 
         def enhance(decoded: DecodedImage) -> EnhancedImage:
             progress = report.follow(decoded.height * decoded.width)
-            enhanced = enhancer.run(decoded, knobs, noise=noise, progress=progress)
+            enhanced = enhancer.run(decoded, knobs.at(decoded.rate), noise=noise, progress=progress)
             report.note(*enhanced.record.notes)
             return enhanced
 
-        threads = _threads(enhancer, video.frame, knobs)
+        threads = _threads(enhancer, video.frame, knobs.chosen)
         frame_filter = FrameFilter(
             enhance,
             video.frame,

@@ -18,7 +18,8 @@ from enhance.errors import UsageError
 from enhance.frames.colour import add_to_planes
 from enhance.frames.format import CHROMA_LOCATIONS, ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes, Subsampling
 from enhance.images import DecodedImage, EnhancedImage
-from enhance.video.filter import FrameFilter, video_knobs
+from enhance.video.filter import FrameFilter
+from enhance.video.knobs import video_knobs
 
 vs: Any = installed_vapoursynth  # its types are missing where it is
 
@@ -63,12 +64,12 @@ def enhance(
         UsageError: the clip's format is another, a QP or a knob is out of range, or there are fewer QPs than frames.
     """
     layout = _layout(clip)
-    chosen = video_knobs(knobs)
-    noise = NoiseField(int(chosen.seed), _KEPT_BLOCKS)
+    choices = video_knobs(knobs)
+    noise = NoiseField(int(choices.chosen.seed), _KEPT_BLOCKS)
     enhancer = shared_enhancer(None if model is None else os.fspath(model), device, dtype)
 
     def run(decoded: DecodedImage) -> EnhancedImage:
-        return enhancer.run(decoded, chosen, noise=noise)
+        return enhancer.run(decoded, choices.at(decoded.rate), noise=noise)
 
     look = _Look(layout, clip.format.color_family == vs.RGB, run, matrix, full_range, chroma_location)
     rate_at = _rates(qp, clip.num_frames)

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,6 @@ from enhance.frames.depth import shift_depth
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.frames.resize import resized
 from enhance.images import DecodedImage, EnhancedImage
-from enhance.knobs import DEFAULT_MODE, Knobs
 from enhance.video.blocks import to_samples
 from enhance.video.graphics import belief
 from enhance.video.still import StillCorrections, is_same
@@ -33,14 +31,6 @@ from enhance.video.still import StillCorrections, is_same
 Enhance = Callable[[DecodedImage], EnhancedImage]
 RatedFrame = tuple[Planes, VvcRate]
 Correct = Callable[[Planes, VvcRate, int], Offsets]
-
-PREDICTED_CHROMA = 0.65
-"""Factor on the correction of chroma in video. The model learned from intra pictures; the least-squares factors are
-1.0 to 1.2 for luma and 0.7 for chroma (medians over coded clips, `enhance.codecs.vvc.reference_qp`)."""
-
-_VIDEO_PERCEPTION = 0.2
-"""What video is enhanced with if nothing else is asked for, in one step: gentler than `balanced`, so that no frame of
-the validation clips that was looked at loses more than 0.05 dB. (At 0.3 one in 160 does, at QP 42.)"""
 
 
 @dataclass(frozen=True)
@@ -119,9 +109,6 @@ class FrameFilter:
         base = np.clip(yuv_to_rgb(planes, frame, self.space), 0, 1)
         enhanced = self.enhance(DecodedImage(base, rate, source=f"{self.source}, frame {number}"))
         offsets = rgb_change_to_planes(enhanced.pixels - base, self._working(frame), self.space)
-        if rate.predicted and self.space.matrix != "gbr":
-            for chroma in offsets[1:]:
-                np.multiply(chroma, np.float32(PREDICTED_CHROMA), out=chroma)
         if self.guard:
             believed = belief(planes[0], frame.depth)
             for index, plane in enumerate(offsets):
@@ -208,10 +195,3 @@ def rated(frames: Iterable[Planes], rates: Iterator[VvcRate]) -> Iterator[RatedF
     """Frames with their rates; no rate is asked for where there is no frame."""
     for planes in frames:
         yield planes, next(rates)
-
-
-def video_knobs(chosen: dict[str, Any]) -> Knobs:
-    """The user's choices; what is left open is what suits video."""
-    if all(chosen.get(name) is None for name in ("mode", "steps", "perception")):
-        chosen = {**chosen, "mode": DEFAULT_MODE, "perception": _VIDEO_PERCEPTION}
-    return Knobs(**chosen)

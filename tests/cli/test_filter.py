@@ -201,7 +201,7 @@ def test_video_is_enhanced_gently_if_nothing_is_asked_for(
     for number, options in enumerate(chosen):
         assert run(video, "-o", tmp_path / f"{number}.y4m", "--qp", 37, *options) == 0
     asked = [(knobs.resolve().steps, knobs.resolve().perception) for knobs in seen[::3]]
-    assert asked == [(1, 0.2), (1, 0.5), (1, 0.0), (8, 0.6), (1, 0.0)]
+    assert asked == [(1, 0.32), (1, 0.5), (1, 0.0), (8, 0.6), (1, 0.0)]
 
 
 def test_one_qp_for_all_and_groups(video: Path, tmp_path: Path, run: Filter, seen_qps: list[float]) -> None:

@@ -15,7 +15,8 @@ import pytest
 from enhance.enhancer import Enhancer
 from enhance.errors import UsageError
 from enhance.frames.format import ColorSpace, FrameFormat
-from enhance.video.filter import FrameFilter, constant_rates, video_knobs
+from enhance.video.filter import FrameFilter, constant_rates
+from enhance.video.knobs import video_knobs
 
 vs: Any = pytest.importorskip("vapoursynth")
 ROOT = Path(__file__).parents[2]
@@ -94,7 +95,9 @@ def test_it_is_the_filter_of_the_command(said: str, filtered: Any, tiny_vvc_mode
         told = {"matrix": "bt601", "full_range": True, "chroma_location": "topleft"}
     enhancer, knobs = Enhancer(tiny_vvc_model_file, device="cpu", dtype="float32"), video_knobs({})
     space = ColorSpace("bt601", full_range=True, chroma_location="topleft")
-    frame_filter = FrameFilter(lambda image: enhancer.run(image, knobs), FrameFormat(WIDTH, HEIGHT, depth=10), space)
+    frame_filter = FrameFilter(
+        lambda image: enhancer.run(image, knobs.at(image.rate)), FrameFormat(WIDTH, HEIGHT, depth=10), space
+    )
     expected = frame_filter.apply(tuple(planes(clip.get_frame(0))), next(constant_rates(37)))
     found = planes(filtered(clip, **told).get_frame(0))
     assert all(np.array_equal(one, other) for one, other in zip(found, expected))
