@@ -75,6 +75,15 @@ def comic() -> Picture:
     return np.asarray(picture)
 
 
+def pixel_art() -> Picture:
+    """A figure of a few colours, 8 pixels a dot, so that each block of the file is of one colour."""
+    rng = np.random.default_rng(3)
+    colours, dots = rng.integers(0, 256, (5, 3)), np.zeros((SIDE // 8, SIDE // 8), np.intp)
+    half = rng.integers(1, 5, (10, 5)) * (rng.random((10, 5)) < 0.6)
+    dots[2:12, 2:12] = np.hstack([half, half[:, ::-1]])
+    return colours[dots].astype(np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+
+
 def text() -> Picture:
     """A page, black on white."""
     picture = Image.new("RGB", (SIDE, SIDE), "white")
@@ -143,6 +152,15 @@ def test_no_drawing_and_no_photo_gets_worse(kind: Callable[[], Picture], mode: s
         for quality in (10, 40, 75, 100):
             gain, _ = code(quality, subsampling=subsampling)
             assert gain > -0.1, (kind.__name__, mode, subsampling, quality, gain)
+
+
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+@pytest.mark.parametrize("mode", MODES)
+def test_pixel_art_whose_dots_are_blocks_loses_nothing(mode: str, subsampling: str, enhancer: Enhancer) -> None:
+    code = enhanced(enhancer, pixel_art(), mode=mode)
+    for quality in (40, 75, 85, 95):
+        gain, _ = code(quality, subsampling=subsampling)
+        assert gain > -0.05, (quality, gain)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -2,14 +2,14 @@
 
 Plane by plane, and strip by strip of whole MCU rows: the raw answer's distances from the intervals give the weights of
 the correction (`trust`), the weighted answer is projected (`consistency`). Blocks whose weight is 0 stay exactly as the
-decoder gave them. A strip is finished when the weights around it are known, so a few of them wait at a time, and the
-result is the one of the picture in one piece.
+decoder gave them, and so does even ground (`even_ground`). A strip is finished when the weights around it are known, so
+a few of them wait at a time, and the result is the one of the picture in one piece.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from enhance.codecs.jpeg import planes
 from enhance.codecs.jpeg.coefficients import Layout
+from enhance.codecs.jpeg.even_ground import EvenGround
 from enhance.codecs.jpeg.intervals import Array, Part
 from enhance.codecs.jpeg.trust import TrustMap, to_samples
 from enhance.images import Trust
@@ -67,27 +68,48 @@ def corrected_strips(
 ) -> Iterator[tuple[slice, Array, Array]]:
     """Walks over a picture; arguments and result as in `JpegConsistency.corrected_strips`, `strips` as it walks."""
     maps = [TrustMap(component.grid, trust) for component in layout.components]
+    grounds = _grounds(layout, trust)
     factors = trust.factors(len(maps), layout.is_rgb)
     waiting: deque[tuple[slice, Array, list[_Plane]]] = deque()
 
     def finish() -> tuple[slice, Array, Array]:
         rows, pixels, parts = waiting.popleft()
-        found = [_corrected(*plane_of) for plane_of in zip(parts, maps, factors, strict=True)]
+        found = [_corrected(*each) for each in zip(parts, maps, factors, strict=True)]
+        for change, plane, ground in zip(found, parts, grounds, strict=True):
+            _spare(change, plane, ground)
         luma = maps[0].weights(parts[0].first, parts[0].stop)
         return rows, pixels + planes.join_changes(found, layout.is_rgb), luma
 
     for rows, parts in strips:
         pixels = base(rows)
         split = planes.split_planes(pixels, layout.is_rgb), planes.split_changes(change(rows), layout.is_rgb)
-        waiting.append((rows, pixels, [_add(*each) for each in zip(*split, parts, maps, strict=True)]))
+        waiting.append((rows, pixels, [_add(*each) for each in zip(*split, parts, maps, grounds, strict=True)]))
         while waiting and all(m.suffices(plane.stop) for m, plane in zip(maps, waiting[0][2], strict=True)):
             yield finish()
     while waiting:
         yield finish()
 
 
-def _add(base: Array, change: Array, part: Part, trust_map: TrustMap) -> _Plane:
+def _grounds(layout: Layout, trust: Trust) -> Sequence[EvenGround | None]:
+    if trust.full == np.inf:  # all is believed
+        return [None] * len(layout.components)
+    luma = EvenGround(layout.components[0])
+    return [luma, *(EvenGround(each, None if layout.is_rgb else luma) for each in layout.components[1:])]
+
+
+def _spare(change: Array, plane: _Plane, ground: EvenGround | None) -> None:
+    """Takes the change [h, W] back where the ground is even."""
+    if ground is None:
+        return
+    even = ground.rows(plane.first, plane.stop)
+    if even.any():
+        change[even.repeat(8, 0).repeat(8, 1)[: plane.shape[0], : plane.shape[1]]] = 0
+
+
+def _add(base: Array, change: Array, part: Part, trust_map: TrustMap, ground: EvenGround | None) -> _Plane:
     first = trust_map.known
+    if ground is not None:
+        ground.add(part.indices)
     distances = part.distances(planes.box_means(base + change, part.component.ratio))
     trust_map.add(distances, part.reach)
     return _Plane(base, change, part, first, distances)
