@@ -7,6 +7,7 @@ lie.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import zipfile
@@ -33,17 +34,19 @@ class Page:
     """A picture of an archive.
 
     Attributes:
+        number: its place among the archive's entries, of which several may have one name.
         entry: its name in the archive.
         job: from its numbered file to that of its result.
     """
 
+    number: int
     entry: str
     job: Job
 
 
 def is_archive(name: str) -> bool:
     """Whether a name is that of an archive that exists."""
-    return Path(name).suffix.lower() in ARCHIVE_EXTENSIONS and Path(name).is_file()
+    return Path(name).suffix.lower() in ARCHIVE_EXTENSIONS and os.path.isfile(name)  # Path takes no name too long
 
 
 def unpack(path: Path, folder: Path, extension: str, *, limits: Limits, decoders: Sequence[Decoder]) -> list[Page]:
@@ -73,7 +76,7 @@ def unpack(path: Path, folder: Path, extension: str, *, limits: Limits, decoders
             with source.open("wb") as file:
                 for piece in _content(archive, entry, path):
                     file.write(piece)
-            pages.append(Page(entry.filename, Job(str(source), str(folder / f"{number:05}.out{extension}"))))
+            pages.append(Page(number, entry.filename, Job(str(source), str(folder / f"{number:05}.out{extension}"))))
     return pages
 
 
@@ -82,12 +85,13 @@ def pack(path: Path, pages: Sequence[Page], target: BinaryIO) -> None:
 
     A picture without a result stays as it was. Errors as in `unpack`.
     """
-    results = {page.entry: Path(page.job.output) for page in pages if Path(page.job.output).is_file()}
+    results = {page.number: Path(page.job.output) for page in pages if Path(page.job.output).is_file()}
     with _opened(path) as archive, zipfile.ZipFile(target, "w") as made:
         made.comment = archive.comment
-        kept = {entry.filename for entry in archive.infolist() if entry.filename not in results}
-        for entry in archive.infolist():
-            result = results.get(entry.filename)
+        entries = archive.infolist()
+        kept = {entry.filename for number, entry in enumerate(entries) if number not in results}
+        for number, entry in enumerate(entries):
+            result = results.get(number)
             name = entry.filename if result is None else _renamed(entry.filename, result.suffix, kept)
             told = zipfile.ZipInfo(name, entry.date_time)
             told.external_attr, told.comment = entry.external_attr, entry.comment

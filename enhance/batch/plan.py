@@ -191,9 +191,7 @@ class _Walk:
         elif os.path.isdir(name):
             self._fail(name, DecodeError("is a folder, and lists hold files", source=name, hint="name it as an input"))
         else:
-            place = os.path.normpath(name)
-            leads_out = os.path.isabs(place) or place.startswith("..")
-            yield name, Path(name).name if leads_out else place
+            yield name, listed_place(name)
 
     def _argument(self, name: str) -> Iterator[tuple[str, str]]:
         if name == STREAM:
@@ -268,6 +266,13 @@ class _Walk:
 
     def _fail(self, name: str, error: EnhanceError) -> None:
         self.failures.append(Outcome("failed", name, error=error))
+
+
+def listed_place(name: str) -> str:
+    """Where the result of a name of a list goes below the output folder: the name, if it does not lead out of there."""
+    place = os.path.normpath(name)
+    leads_out = os.path.isabs(place) or place.startswith("..")
+    return Path(name).name if leads_out else place
 
 
 def _renamed(place: str, extension: str) -> str:

@@ -96,7 +96,7 @@ def main(options: argparse.Namespace) -> int:
 
     knobs = _knobs(options)
     listed = listed_inputs(options)
-    if archives := archives_among(options.inputs):
+    if archives := archives_among(options.inputs, listed):
         check_decoder(options)
         decoders = chosen_decoders(options, pixels=knobs.takes_pixels)
         return run_archives(archives, options, decoders, partial(_pages, options, knobs, decoders))
@@ -144,7 +144,10 @@ def _pages(
     """Enhances the pages of an archive."""
     from enhance.cli.report import Reporter
 
-    place = _Place(str(Path(plan.jobs[0].output).parent), False, fmt, options.depth, options.output_quality, True)
+    folder = str(Path(plan.jobs[0].output).parent)
+    place = _Place(
+        folder, False, fmt, options.depth, options.output_quality, overwrite=True, keep_gain_map=options.keep_gain_map
+    )
     _check_format(fmt, options)
     shown = {"quiet": options.quiet, "verbose": options.verbose, "json_lines": options.json}
     with Reporter(plan, **shown, names=names) as reporter:
@@ -311,7 +314,7 @@ class _Place:
         """Writes one result; called in threads. Returns what of its metadata could not be kept."""
         from enhance.batch.plan import STREAM
         from enhance.output.writer import encode_with_notes, write_image
-        from enhance.system.atomic_file import as_output_error
+        from enhance.system.atomic_file import as_output_error, times_of
 
         if job.output == STREAM:
             encoded = encode_with_notes(image, self.format, quality=self.quality, keep_gain_map=self.keep_gain_map)
@@ -323,7 +326,7 @@ class _Place:
         overwrite = self.overwrite or job.replaces
         return write_image(
             image, job.output, fmt=self.format, quality=self.quality, overwrite=overwrite,
-            keep_gain_map=self.keep_gain_map, times=_times_of(job.input) if self.keep_times else None,
+            keep_gain_map=self.keep_gain_map, times=times_of(job.input) if self.keep_times else None,
         )  # fmt: skip
 
 
@@ -344,15 +347,6 @@ def _check_format(fmt: OutputFormat, options: argparse.Namespace) -> None:
     check_quality(fmt, options.output_quality)
     if options.keep_gain_map and fmt is not OutputFormat.JPEG:
         raise UsageError(f"{fmt.name} files cannot hold a gain map", hint="--format jpg, or leave it out")
-
-
-def _times_of(name: str) -> tuple[int, int] | None:
-    """Last access and last change of a file, in nanoseconds; None for stdin."""
-    try:
-        status = os.stat(name)
-    except OSError:
-        return None
-    return status.st_atime_ns, status.st_mtime_ns
 
 
 _OTHER_FILES = {".266", ".mkv", ".mp4", ".pdf", ".vvc", ".y4m", ".yuv"}

@@ -73,6 +73,15 @@ def atomic_file(
             temporary.unlink()
 
 
+def times_of(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """The `times` of another file; None where it has none, stdin for example."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_atime_ns, status.st_mtime_ns
+
+
 def _open_locked(path: Path) -> int:
     """A new file that `remove_abandoned` leaves alone as long as this process lives."""
     while True:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import stat
 import zipfile
 from collections.abc import Callable
@@ -65,7 +67,9 @@ def test_formats_folders_and_what_is_there_already(book: Path, tmp_path: Path, r
 
 def test_a_dry_run_makes_nothing(book: Path, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(book, "-o", tmp_path / "out", "--dry-run") == 0
-    assert "3 pictures" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    told = capsys.readouterr()
+    assert told.out == f"{book} -> {tmp_path / 'out' / 'book.cbz'}\n" and "3 pictures" in told.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["../evil.jpg", "/evil.jpg", "a/../../evil.jpg", "..\\evil.jpg", "C:\\evil.jpg"])
@@ -171,3 +175,62 @@ def test_a_pattern_of_archives_is_taken(book: Path, tmp_path: Path, run: Run) ->
     (tmp_path / "another.cbz").write_bytes(book.read_bytes())
     assert run(tmp_path / "*.cbz", "-o", tmp_path / "out", "--quiet") == 1  # each has its damaged page
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["another.cbz", "book.cbz"]
+
+
+def test_entries_of_one_name_stay_themselves(tmp_path: Path, run: Run, jpeg_bytes: JpegFactory) -> None:
+    path, out = tmp_path / "book.cbz", tmp_path / "out.cbz"
+    with zipfile.ZipFile(path, "w") as made, pytest.warns(UserWarning, match="Duplicate"):
+        made.writestr("p.jpg", jpeg_bytes(30, size=(32, 24)))
+        made.writestr("p.jpg", jpeg_bytes(30, size=(24, 32)))
+    assert run(path, "-o", out, "--quiet") == 0
+    with zipfile.ZipFile(out) as made:
+        sizes = [Image.open(io.BytesIO(made.read(entry))).size for entry in made.infolist()]
+    assert sizes == [(32, 24), (24, 32)]
+
+
+def test_archives_of_a_list_keep_their_folders(
+    book: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    book.rename("sub/book.cbz")
+    Path("books.txt").write_text("sub/book.cbz\n")
+    assert run("--files-from", "books.txt", "-o", "out", "--quiet") == 1 and Path("out/sub/book.cbz").is_file()
+    Path("photo.txt").write_text("photo.jpg\n")
+    assert run("sub/book.cbz", "--files-from", "photo.txt", "-o", "new") == 2  # not passed over in silence
+    assert "archives and other inputs" in capsys.readouterr().err and not Path("new").exists()
+
+
+def test_programs_are_told_of_every_archive(
+    book: Path, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, out = tmp_path / "bad.cbz", tmp_path / "out"
+    bad.write_bytes(b"PK")
+
+    def told(*options: str) -> list[tuple[str, str]]:
+        capsys.readouterr()
+        assert run(book, bad, "-o", out, "--json", *options) == 1
+        return [(it["status"], it["input"]) for it in map(json.loads, capsys.readouterr().out.splitlines())]
+
+    assert told("--dry-run") == [("planned", str(book)), ("failed", str(bad))]
+    assert told()[-1] == ("failed", str(bad))
+    assert told("--resume") == [("skipped", str(book)), ("failed", str(bad))]
+
+
+def test_stdout_takes_no_archive_and_long_names_are_missing_files(
+    book: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(book, "-o", "-") == 2
+    assert "cannot go to stdout" in capsys.readouterr().err and not Path("-").exists()
+    assert run("x" * 300 + ".cbz", "-o", "out") == 1
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_times_and_what_a_killed_run_left(book: Path, tmp_path: Path, run: Run) -> None:
+    os.utime(book, (1e9, 1e9))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f".enhance-{'0' * 16}.tmp").write_bytes(b"part")
+    assert run(book, "-o", out, "--keep-times", "--quiet") == 1
+    assert [path.name for path in out.iterdir()] == ["book.cbz"] and (out / "book.cbz").stat().st_mtime == 1e9
