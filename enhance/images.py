@@ -139,7 +139,7 @@ class Metadata:
     colour: ColourDescription | None = None
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # arrays do not compare to one truth
 class DecodedImage:
     """A picture as its decoder gives it, with how strongly it was compressed and what travels with it.
 
@@ -282,7 +282,7 @@ class EnhancementRecord:
         return ", ".join(fact for fact in facts if fact)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # arrays do not compare to one truth
 class EnhancedImage:
     """A picture as the enhancer gives it: pixels, and the record of what was done.
 
@@ -315,7 +315,7 @@ def _rate_in_words(codec: str, facts: dict[str, Any]) -> str:
 ImageT = TypeVar("ImageT", covariant=True)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # arrays do not compare to one truth
 class EnhancementResult(Generic[ImageT]):
     """What a call of the enhancer gives back: the picture in the caller's own kind, and what was done.
 

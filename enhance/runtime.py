@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from enhance.errors import DeviceError, UsageError
 from enhance.system import arithmetic
 
 DTYPES = {"float32": torch.float32, "fp32": torch.float32, "bfloat16": torch.bfloat16, "bf16": torch.bfloat16}
+_MOST_THREADS = 1024  # the library that starts them ends the process where it cannot
 
 
 def select_device(device: str | torch.device = "auto") -> torch.device:
@@ -29,7 +31,7 @@ def select_device(device: str | torch.device = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise UsageError(f"unknown device {str(device)!r}", hint="use auto, cpu, cuda or cuda:N") from error
     if chosen.type == "cuda":
         _check_cuda(chosen)
@@ -79,14 +81,15 @@ def set_threads(threads: int | None) -> None:
     """Sets the number of CPU threads of the whole process; None leaves it alone. Results do not depend on it.
 
     Raises:
-        UsageError: less than one.
+        UsageError: no whole number from 1 to 1024.
     """
     if threads is None:
         return
-    if threads < 1:
-        raise UsageError(f"threads must be 1 or more, not {threads}")
+    is_whole = isinstance(threads, numbers.Integral) and not isinstance(threads, bool)
+    if not is_whole or not 1 <= threads <= _MOST_THREADS:
+        raise UsageError(f"threads must be a whole number from 1 to {_MOST_THREADS}, not {threads!r}")
     if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(int(threads))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from PIL import Image
 from enhance.codecs.codec import Codec, RateKnob
 from enhance.codecs.registry import all_codecs, decode, find_codec, make_decoders
 from enhance.codecs.unknown_rate import UnknownRate
-from enhance.errors import UnsupportedImageError, UsageError
+from enhance.errors import DecodeError, UnsupportedImageError, UsageError, one_line
 from enhance.frames.depth import to_dtype
 from enhance.images import DecodedImage, EnhancedImage, Metadata, Pixels, Rate
 from enhance.metadata.carry_over import carry_over, orient, read_orientation
@@ -170,14 +170,14 @@ def _open_pil(image: Image.Image, told: _Told) -> Opened:
         raise UnsupportedImageError(f"a PIL image of mode {image.mode}", hint="convert it to L, RGB or RGBA first")
     if 0 in image.size:
         raise UsageError("the image has no pixels")
+    _load(image)
     mode = "RGBA" if image.mode == "P" and "transparency" in image.info else _MODES[image.mode]
     metadata = _pil_metadata(image, keeps_profile=_MODES[image.mode][0] == image.mode[0])
     converted = image if image.mode == mode else image.convert(mode)
     alpha = converted.getchannel("A") if mode in ("LA", "RGBA") else None
     pixels = np.array(converted.convert("L" if mode in ("L", "LA") else "RGB"))
     rate = _pil_rate(image) or told.rate(pixels.ndim == 2, "this PIL image")
-    name = getattr(image, "filename", "") or "<PIL image>"
-    decoded = DecodedImage(pixels, rate, metadata, source=os.fspath(name), notes=notes_without_file(rate))
+    decoded = DecodedImage(pixels, rate, metadata, source=_name_of(image), notes=notes_without_file(rate))
 
     def restore(enhanced: Sequence[EnhancedImage]) -> Image.Image:
         result = to_pil(enhanced[0])
@@ -186,6 +186,19 @@ def _open_pil(image: Image.Image, told: _Told) -> Opened:
         return result
 
     return Opened((decoded,), restore, alpha is not None)
+
+
+def _load(image: Image.Image) -> None:
+    """Reads a picture that was only opened. Raises DecodeError where Pillow cannot: it was cut, or is closed."""
+    try:
+        image.load()
+    except (OSError, ValueError, SyntaxError, EOFError, AttributeError) as error:
+        reason = f"Pillow cannot read it: {one_line(error)}"
+        raise DecodeError(reason, source=_name_of(image), hint="pass the path") from error
+
+
+def _name_of(image: Image.Image) -> str:
+    return os.fspath(getattr(image, "filename", "") or "<PIL image>")
 
 
 def _pil_rate(image: Image.Image) -> Rate | None:
@@ -212,7 +225,8 @@ def _pil_metadata(image: Image.Image, keeps_profile: bool) -> Metadata:
 def _open_array(array: Pixels, told: _Told) -> Opened:
     channels = 1 if array.ndim == 2 else array.shape[2] if array.ndim == 3 else 0
     is_float = array.dtype.kind == "f"
-    if not (is_float or array.dtype in (np.uint8, np.uint16)) or channels not in (1, 3, 4):
+    native = array.dtype.newbyteorder("=")
+    if not (is_float or native in (np.uint8, np.uint16)) or channels not in (1, 3, 4):
         kind = f"an array of shape {array.shape} and dtype {array.dtype}"
         hint = "pass [H, W, 3] RGB (not BGR), [H, W, 4] or [H, W] of uint8, uint16, or floating point in [0, 1]"
         raise UsageError(f"{kind} is not a picture", hint=hint)
@@ -220,7 +234,7 @@ def _open_array(array: Pixels, told: _Told) -> Opened:
         raise UsageError("the array has no pixels")
     if is_float:
         _check_range(float(array.min()), float(array.max()), "array")
-    samples = array.astype(np.float32) if is_float else array
+    samples = array.astype(np.float32 if is_float else native, copy=False)
     pixels = samples.reshape(array.shape[:2]) if channels == 1 else samples[..., :3]
     decoded = _plain(pixels, told, "<array>", "an array")
 
@@ -265,6 +279,9 @@ def _check_tensor(tensor: torch.Tensor) -> None:
     if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3, 4) or not _is_sample(tensor.dtype):
         kind = f"a tensor of shape {list(tensor.shape)} and dtype {str(tensor.dtype).removeprefix('torch.')}"
         raise UsageError(f"{kind} is not a picture", hint="pass a float tensor [N, 3, H, W], RGB in [0, 1], or uint8")
+    if tensor.layout != torch.strided or tensor.is_meta:
+        kind = "meta" if tensor.is_meta else str(tensor.layout).removeprefix("torch.")
+        raise UsageError(f"a {kind} tensor is not a picture", hint="pass one that holds all its values")
     if 0 in tensor.shape[-2:]:
         raise UsageError("the tensor has no pixels")
     if not tensor.numel():

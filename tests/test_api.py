@@ -201,8 +201,11 @@ def test_arrays(enhancer: Enhancer) -> None:
     assert np.array_equal(enhancer(rgb[..., :1], quality=20).image, gray[..., None])
     view = rgb[::-1, ::2]
     assert np.array_equal(enhancer(view, quality=20).image, enhancer(view.copy(), quality=20).image)
-    deep = enhancer(rgb.astype(np.uint16) * 257, quality=20).image
+    sixteen = rgb.astype(np.uint16) * 257
+    deep = enhancer(sixteen, quality=20).image
     assert deep.dtype == np.uint16
+    swapped = enhancer(sixteen.astype(">u2"), quality=20).image  # as PGM files and TIFFs of other machines have it
+    assert swapped.dtype == np.dtype(">u2") and np.array_equal(swapped, deep)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
@@ -329,6 +332,7 @@ def test_a_depth_that_nothing_can_hold_is_refused_before_the_work(
         np.zeros((0, 8, 3), np.uint8), torch.zeros(8, 8), torch.zeros(1, 2, 8, 8), torch.zeros(1, 3, 0, 8),
         torch.zeros(1, 3, 8, 8, dtype=torch.int32), torch.full((1, 3, 8, 8), float("nan")),
         np.full((8, 8, 3), np.nan, np.float64), np.zeros((8, 8, 3), np.int64),
+        torch.zeros(1, 3, 8, 8).to_sparse(), torch.zeros(1, 3, 8, 8, device="meta"),
         torch.full((1, 3, 8, 8), 200.0), torch.full((1, 3, 8, 8), -1.0), Image.new("RGB", (0, 4)),
     ],
     ids=lambda source: f"{type(source).__name__}{list(getattr(source, 'shape', []))}",
@@ -336,6 +340,22 @@ def test_a_depth_that_nothing_can_hold_is_refused_before_the_work(
 def test_what_is_no_picture_is_a_usage_error(source: Any) -> None:
     with pytest.raises(UsageError):
         open_source(source, told={"quality": 20})
+
+
+def test_an_opened_file_that_cannot_be_read_is_a_decode_error(enhancer: Enhancer, tmp_path: Path) -> None:
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(jpeg()[:-200])
+    with pytest.raises(DecodeError, match="truncated"):
+        enhancer(Image.open(path))
+    closed = Image.open(io.BytesIO(jpeg()))
+    closed.close()
+    with pytest.raises(DecodeError):
+        enhancer(closed)
+
+
+def test_results_compare_and_hash_as_objects(enhancer: Enhancer) -> None:
+    one, other = (enhancer(np.asarray(photo()), quality=20) for _ in range(2))
+    assert one == one and one != other and len({one, other}) == 2
 
 
 def test_bad_files_and_odd_modes_are_their_own_errors(enhancer: Enhancer, tmp_path: Path) -> None:

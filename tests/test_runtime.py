@@ -26,7 +26,7 @@ def test_missing_cuda_is_a_device_error_with_a_way_out() -> None:
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize("name", ["gpu", "abacus:1", "meta"])
+@pytest.mark.parametrize("name", ["gpu", "abacus:1", "meta", None])
 def test_unknown_devices_are_usage_errors(name: str) -> None:
     with pytest.raises(UsageError):
         runtime.select_device(name)
@@ -50,8 +50,9 @@ def test_threads() -> None:
         assert torch.get_num_threads() == 1
         runtime.set_threads(None)
         assert torch.get_num_threads() == 1
-        with pytest.raises(UsageError):
-            runtime.set_threads(0)
+        for wrong in (0, -1, 10**6, 10**30, 1.5, "2", True):
+            with pytest.raises(UsageError, match="threads must be a whole number"):
+                runtime.set_threads(wrong)  # type: ignore[arg-type]
     finally:
         torch.set_num_threads(before)
 

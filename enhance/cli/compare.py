@@ -64,13 +64,13 @@ def _add_main(group: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Makes the page. Returns the exit status: 1 if some files could not be shown."""
     from enhance.comparison.page import MOST_FILES, describe, make_page
-    from enhance.output.writer import check_target, write_bytes
+    from enhance.output.writer import write_bytes
     from enhance.system.progress import Clock, progress_bar
 
     knobs = Knobs(**chosen_knobs(options), quality=options.quality, qp=options.qp)
     check_decoder(options)
-    check_target(options.output, source=options.files[0], overwrite=options.force)
     originals = _originals(options)
+    _check_page(options, [*options.files, *map(str, filter(None, originals))])
     for folder in filter(os.path.isdir, options.files):
         hint = f"name the files in it: enhance compare {os.path.join(folder, '*.jpg')}"
         raise UsageError("is a folder, and a page shows files", source=folder, hint=hint)
@@ -101,6 +101,18 @@ def main(options: argparse.Namespace) -> int:
     if not options.quiet:
         say(f"{options.output}: {len(page) / 1e6:.1f} megabytes, opens in any browser")
     return 1 if failed else 0
+
+
+def _check_page(options: argparse.Namespace, inputs: list[str]) -> None:
+    """Raises EnhanceError for a page that cannot be written, is one of the inputs, or is called like a picture."""
+    from enhance.batch.plan import PICTURE_EXTENSIONS
+    from enhance.output.writer import check_target
+
+    if Path(options.output).suffix.lower() in PICTURE_EXTENSIONS:
+        hint = "name it .html; enhance run makes pictures"
+        raise UsageError("a page is no picture", source=options.output, hint=hint)
+    for name in inputs:
+        check_target(options.output, source=name, overwrite=options.force)
 
 
 def _title(names: list[str]) -> str:

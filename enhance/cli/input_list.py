@@ -23,7 +23,7 @@ def listed_inputs(options: argparse.Namespace) -> list[str]:
     """The names in the list; none without one. No name is a pattern there.
 
     Raises:
-        UsageError: there is neither a list nor another input, or stdin is to be two things.
+        UsageError: there is neither a list nor another input, stdin is to be two things, or -0 is missing.
         DecodeError: the list cannot be read.
     """
     if options.files_from is None:
@@ -35,7 +35,10 @@ def listed_inputs(options: argparse.Namespace) -> list[str]:
     if options.files_from == STDIN and STDIN in options.inputs:
         raise UsageError("stdin cannot be both a picture and the list", hint="read one of them from a file")
     end = b"\0" if options.null else b"\n"
-    names = _content(options.files_from).split(end)
+    content = _content(options.files_from)
+    if not options.null and b"\0" in content:
+        raise UsageError("the names in the list end with a null character", source=options.files_from, hint="add -0")
+    names = content.split(end)
     if not options.null:
         names = [name.removesuffix(b"\r") for name in names]
     return [os.fsdecode(name) for name in names if name]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, cast
@@ -69,6 +71,8 @@ class Parser(argparse.ArgumentParser):
                 yield name
 
     def _suggestion(self, word: str) -> str:
+        if os.path.lexists(word):
+            return f"; the file of that name is {shlex.quote(os.path.join(os.curdir, word))}"
         words = _OTHER_WORDS.get(word, word).split()
         kept = {word: " ".join(words)} if words[0] in self.options() else {}
         question = did_you_mean(word, [name for name in self.options() if name.startswith("--")], kept)

@@ -20,6 +20,7 @@ from enhance.errors import UsageError
 from enhance.knobs import SamplingDefaults
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
+from enhance.runtime import set_threads
 from enhance.training.arithmetic import DTYPES, make_fast
 from enhance.training.crops import batches
 from enhance.training.looks import SeenDistance, backbone_of
@@ -222,8 +223,7 @@ def main(args: argparse.Namespace) -> int:
     """Runs `enhance train`; returns the exit status. Raises EnhanceError."""
     _check(args)
     make_fast(args.device)
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    set_threads(args.threads)
     with ExitStack() as until_done:
         ranks = until_done.enter_context(joined(args.device))
         if args.calibrate and not args.cache:  # nothing is left of what is only measured

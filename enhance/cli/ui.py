@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import secrets
 import threading
 import webbrowser
 from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from enhance.cli.console import require_stdout, say
 from enhance.cli.options import (
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _SHORTEST = 8
+_LAST_PORT = 65535
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance ui` understands."""
     parser.usage = "enhance ui [--port N] [--no-browser] [options]"
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="of the page (default: any that is free)")
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="of the page (default: any that is free)")
     parser.add_argument("--no-browser", action="store_true", help="only print the page's address")
     add_model_argument(parser)
     others = parser.add_argument_group("for other machines, too")
@@ -59,7 +62,8 @@ def main(options: argparse.Namespace) -> int:
             reason = f"{options.host} port {options.port} cannot be used: {error.strerror}"
             raise OutputError(reason, hint="--port names another") from error
         with closing(_Closing(server)):
-            address = f"http://{options.host}:{server.server_port}/?key={key}"
+            host = f"[{options.host}]" if ":" in options.host else options.host
+            address = f"http://{host}:{server.server_port}/?key={quote(key, safe='')}"
             print(address, flush=True)
             if not options.no_browser:
                 webbrowser.open(address)
@@ -96,6 +100,12 @@ class _Closing:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to {_LAST_PORT}, not {text!r}")
+    return int(text)
 
 
 def _check(options: argparse.Namespace) -> None:

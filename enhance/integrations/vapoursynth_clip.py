@@ -18,6 +18,7 @@ from enhance.errors import UsageError
 from enhance.frames.colour import add_to_planes
 from enhance.frames.format import CHROMA_LOCATIONS, ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes, Subsampling
 from enhance.images import DecodedImage, EnhancedImage
+from enhance.knobs import check_names
 from enhance.video.filter import FrameFilter
 from enhance.video.knobs import video_knobs
 
@@ -61,9 +62,12 @@ def enhance(
         a clip of the same format and length; all frame properties are kept.
 
     Raises:
-        UsageError: the clip's format is another, a QP or a knob is out of range, or there are fewer QPs than frames.
+        UsageError: it is no clip, its format is another, a QP or a knob is out of range or unknown, or there are fewer
+            QPs than frames.
     """
+    check_names(knobs, ("matrix", "full_range", "chroma_location", "model", "device", "dtype"))
     layout = _layout(clip)
+    ColorSpace(matrix or "bt709", bool(full_range), chroma_location or "left")  # refuses words that are none
     choices = video_knobs(knobs)
     noise = NoiseField(int(choices.chosen.seed), _KEPT_BLOCKS)
     enhancer = shared_enhancer(None if model is None else os.fspath(model), device, dtype)
@@ -71,7 +75,8 @@ def enhance(
     def run(decoded: DecodedImage) -> EnhancedImage:
         return enhancer.run(decoded, choices.at(decoded.rate), noise=noise)
 
-    look = _Look(layout, clip.format.color_family == vs.RGB, run, matrix, full_range, chroma_location)
+    is_rgb = clip.format.color_family == vs.RGB
+    look = _Look(layout, is_rgb, run, matrix, full_range, chroma_location, choices.chosen.guard)
     rate_at = _rates(qp, clip.num_frames)
 
     def frame_at(n: int, f: Any) -> Any:
@@ -89,6 +94,7 @@ class _Look:
         is_rgb: their planes are R, G, B.
         run: enhances a picture.
         matrix, full_range, chroma_location: what the user says.
+        guard: see `FrameFilter`.
     """
 
     frame: FrameFormat
@@ -97,6 +103,7 @@ class _Look:
     matrix: Matrix | None
     full_range: bool | None
     chroma_location: ChromaLocation | None
+    guard: bool
 
     def enhanced(self, source: Any, rate: VvcRate) -> Any:
         """A copy of a frame with the correction added."""
@@ -104,7 +111,7 @@ class _Look:
         is_float = planes[0].dtype.kind == "f"
         space = self._space(source.props, is_float)
         seen = _as_integers(planes, space) if is_float else planes
-        offsets = FrameFilter(self.run, self.frame, space).correct(seen, rate)
+        offsets = FrameFilter(self.run, self.frame, space, guard=self.guard).correct(seen, rate)
         result = source.copy()
         changed = _add_floats(planes, offsets) if is_float else add_to_planes(planes, offsets, self.frame)
         for index, plane in zip(self._order, changed):
@@ -126,7 +133,8 @@ class _Look:
         matrix = self.matrix or ("bt709" if code in (0, 2) else _MATRICES.get(code))
         if matrix is None:
             raise UsageError(f"frames of matrix {code} are not known", hint="say matrix=, or convert the clip first")
-        location = self.chroma_location or CHROMA_LOCATIONS[int(properties.get("_ChromaLocation", 0))]
+        place = int(properties.get("_ChromaLocation", 0))
+        location = self.chroma_location or CHROMA_LOCATIONS[place if 0 <= place < len(CHROMA_LOCATIONS) else 0]
         said = self.full_range if self.full_range is not None else _is_full(properties)
         return ColorSpace(matrix, is_float or said, location)
 
@@ -140,7 +148,9 @@ def _is_full(properties: Mapping[str, Any]) -> bool:
 
 def _layout(clip: Any) -> FrameFormat:
     """The layout in which a clip's frames are seen. Raises UsageError for other formats."""
-    kind = clip.format
+    kind = getattr(clip, "format", None)
+    if not isinstance(clip, vs.VideoNode):
+        raise UsageError(f"a {type(clip).__name__} is no clip", hint="pass a clip of a source filter")
     if kind is None or not clip.width:
         raise UsageError("a clip whose format varies cannot be enhanced", hint="convert it to one format first")
     is_float = kind.sample_type == vs.FLOAT
@@ -155,14 +165,21 @@ def _layout(clip: Any) -> FrameFormat:
 def _rates(qp: Qp, count: int) -> Callable[[int, Mapping[str, Any]], VvcRate]:
     """The rate of a frame by its number and its properties. Raises UsageError where it can be seen beforehand."""
     if isinstance(qp, str):
-        return lambda n, properties: VvcRate(float(_property(properties, qp, n)), predicted=True)
-    if isinstance(qp, Sequence):
-        if len(qp) < count:
-            raise UsageError(f"{len(qp)} QPs for {count} frames")
-        rates = [VvcRate(float(each), predicted=True) for each in qp]
+        return lambda n, properties: _rate(_property(properties, qp, n))
+    if np.ndim(qp):
+        rates = [_rate(each) for each in qp]  # type: ignore[union-attr]
+        if len(rates) < count:
+            raise UsageError(f"{len(rates)} QPs for {count} frames")
         return lambda n, properties: rates[n]
-    rate = VvcRate(float(qp), predicted=True)
+    rate = _rate(qp)
     return lambda n, properties: rate
+
+
+def _rate(qp: object) -> VvcRate:
+    try:
+        return VvcRate(float(qp), predicted=True)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise UsageError(f"a QP is a number from 0 to 63, not {qp!r}") from None
 
 
 def _property(properties: Mapping[str, Any], name: str, number: int) -> Any:

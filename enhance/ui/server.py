@@ -18,6 +18,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+import socket
 import tempfile
 import threading
 import zipfile
@@ -59,6 +60,8 @@ class PageServer(ThreadingHTTPServer):
         self._visitors: dict[str, Session] = {}
         self._lock = threading.Lock()
         self.wake: Any = lambda: None
+        if ":" in host:
+            self.address_family = socket.AF_INET6
         super().__init__((host, port), _Handler)
 
     @property

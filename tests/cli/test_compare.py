@@ -92,6 +92,20 @@ def test_nothing_is_replaced_and_mistakes_are_one_line(
     assert "2 originals for 1 files" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", ["page.png", "photos/b.jpeg", "original.bak"])
+def test_a_page_is_no_picture_and_no_input(
+    place: str, photo_folder: Path, tmp_path: Path, compare: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = tmp_path / "original.bak"
+    Image.open(photo_folder / "b.jpeg").save(original, "PNG")
+    page = tmp_path / place
+    before = page.read_bytes() if page.exists() else None
+    files = [photo_folder / "a.jpg", photo_folder / "b.jpeg"]
+    assert compare(*files, "--original", original, original, "-o", page, "--force") != 0
+    assert "a page is no picture" in (told := capsys.readouterr().err) or "never changed" in told
+    assert (page.read_bytes() if page.exists() else None) == before
+
+
 def test_an_earlier_coding_is_looked_for_once(
     photo_folder: Path, tmp_path: Path, compare: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

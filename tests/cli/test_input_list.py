@@ -59,11 +59,20 @@ def test_lines_of_a_file_are_done_beside_what_is_named(
         (["-0"], 2, "-0 is for a list"),
         (["-", "--files-from", "-"], 2, "both a picture and the list"),
         (["--files-from", "none.txt"], 1, "the list cannot be read"),
+        (["--files-from", "null.txt"], 2, "null.txt: the names in the list end with a null character (add -0)"),
     ],
 )
 def test_what_does_not_fit_is_told(
-    arguments: list[str], status: int, told: str, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    status: int,
+    told: str,
+    options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "null.txt").write_bytes(b"a.jpg\0b.jpg\0")
     assert main(["run", *arguments, "-o", str(tmp_path / "out"), *options]) == status
     assert told in capsys.readouterr().err
 

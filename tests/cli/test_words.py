@@ -47,6 +47,15 @@ def test_a_wrong_word_is_one_line_with_the_nearest_right_one(
     assert answer in told(capsys)
 
 
+def test_a_file_whose_name_begins_with_a_dash_is_named_as_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-new.jpg").touch()
+    assert main(["run", "-new.jpg", "-o", "out"]) == 2
+    assert "is ./-new.jpg" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["help", "compare"], ["--help", "compare"], ["compare", "--help"]])
 def test_help_is_asked_for_in_several_ways(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0

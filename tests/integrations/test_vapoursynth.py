@@ -126,6 +126,32 @@ def test_other_formats_and_matrices_are_refused(filtered: Any) -> None:
         filtered(noise("YUV444P8").std.SetFrameProps(_Matrix=8)).get_frame(0)
 
 
+def test_what_makes_no_sense_is_told_before_a_frame_is_asked_for(filtered: Any) -> None:
+    clip = noise("YUV420P8")
+    for qp in (None, "no number", [30, "x"], [[30], [31]]):
+        with pytest.raises((UsageError, vs.Error), match="QP"):
+            filtered(clip, qp).get_frame(0)
+    for wrong in ({"mod": "fidelity"}, {"matrix": "bt2021"}, {"chroma_location": "lefft"}):
+        with pytest.raises(UsageError):
+            filtered(clip, **wrong)
+    with pytest.raises(UsageError, match="a int is no clip"):
+        filtered(3)
+
+
+def test_qps_may_be_an_array_and_places_of_chroma_unknown(filtered: Any) -> None:
+    clip = noise("YUV420P8")
+    expected = planes(filtered(clip, [30, 45]).get_frame(1))
+    found = planes(filtered(clip.std.SetFrameProps(_ChromaLocation=9), np.array([30, 45])).get_frame(1))
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected))
+
+
+def test_the_guard_of_letters_and_lines_can_be_left_out(filtered: Any) -> None:
+    flat = vs.core.std.BlankClip(format=vs.GRAY8, width=WIDTH // 2, height=HEIGHT, color=20)
+    letters = vs.core.std.StackHorizontal([flat, flat.std.Invert()])
+    guarded, free = (planes(filtered(letters, guard=guard).get_frame(0))[0] for guard in (True, False))
+    assert not np.array_equal(guarded, free)
+
+
 SCRIPT = """
 import vapoursynth as vs
 from enhance.integrations.vapoursynth import enhance

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -155,6 +156,33 @@ def test_other_machines_need_a_password(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["ui", "--host", "0.0.0.0", "--no-browser"]) == 2
     assert "can be reached from other machines" in capsys.readouterr().err
     assert main(["ui", "--password", "short", "--no-browser"]) == 2
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "1.5", "http"])
+def test_a_port_is_one_that_there_can_be(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ui", "--port", port, "--no-browser"]) == 2
+    assert "a whole number from 0 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("host", "password"), [("::1", None), ("127.0.0.1", "a&b=c #é%41")])
+def test_the_address_that_is_printed_opens(
+    host: str, password: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            pytest.skip(f"this machine has no {host}")
+    seen = []
+
+    def look(*_: object) -> None:
+        with urlopen(capsys.readouterr().out.strip()) as page:
+            seen.append(page.read())
+
+    monkeypatch.setattr("enhance.cli.ui._work", look)
+    told = [] if password is None else ["--password", password]
+    assert main(["ui", "--host", host, "--no-browser", *told]) == 0
+    assert b"Drop JPEG" in seen[0]
 
 
 @pytest.mark.slow
