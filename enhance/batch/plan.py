@@ -146,7 +146,8 @@ def plan_batch(
     found = [pair for name in inputs for pair in walk.find(name)]
     found += [pair for name in listed for pair in walk.listed(name)]
     if out_is_file or out == STREAM:
-        if len(found) + len(walk.failures) != 1 or any(map(os.path.isdir, [*inputs, *listed])):
+        names = [name for name in [*inputs, *listed] if name != STREAM]  # of which there may be a folder
+        if len(found) + len(walk.failures) != 1 or any(map(os.path.isdir, names)):
             raise UsageError("one output file takes one input file", source=out, hint="-o FOLDER takes more")
         jobs = [Job(found[0][0], out)] if found else []
     else:

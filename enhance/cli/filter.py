@@ -150,6 +150,8 @@ def main(options: argparse.Namespace) -> int:
             for planes in frame_filter.run(itertools.islice(video.frames, wanted.start or 0, wanted.stop)):
                 writer.write(planes)
                 report.tick()
+            if not writer.count and wanted.start:
+                raise DecodeError(f"it holds no frame {wanted.start}", source=video.source, hint="check --frames")
             if not writer.count:
                 raise DecodeError("it holds no frame", source=video.source, hint="what should write it may have failed")
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import errno
 import importlib
 import logging
 import os
@@ -24,8 +25,10 @@ from enhance import __version__
 from enhance.cli.console import log_on_stderr, occupy_closed_streams, say
 from enhance.cli.parser import Parser
 from enhance.errors import EnhanceError, UsageError, did_you_mean
+from enhance.system.atomic_file import as_output_error
 
 INTERRUPTED = 130
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 _HELP = ("help", "-h", "--help")
 
@@ -55,8 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         the exit status.
     """
     try:
-        with _termination_as_interrupt():
-            return _run(list(sys.argv[1:] if argv is None else argv))
+        with _termination_as_interrupt(), _stdout_on_a_full_disk():
+            status = _run(list(sys.argv[1:] if argv is None else argv))
+            if sys.stdout is not None:
+                sys.stdout.flush()  # an error at exit would be Python's to tell
+            return status
     except SystemExit as exit_:  # argparse
         return exit_.code if isinstance(exit_.code, int) else 2
     except EnhanceError as error:
@@ -66,9 +72,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left. Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        _give_up_stdout()  # whoever read our output has left
         return 1
+
+
+@contextmanager
+def _stdout_on_a_full_disk() -> Iterator[None]:
+    """Makes an OutputError of what cannot be printed. Whatever else writes does so itself, and names its file."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None or error.errno not in _DISK_ERRORS:
+            raise
+        _give_up_stdout()
+        with as_output_error("<stdout>"):
+            raise
+
+
+def _give_up_stdout() -> None:
+    """Sends what is still to be printed nowhere: Python would complain once more when it flushes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def entry_point() -> None:

@@ -97,6 +97,12 @@ def test_the_same_file_named_twice_is_done_once(photo_folder: Path, tmp_path: Pa
     assert len(plan_batch(names, str(tmp_path / "out"), extension=".png").jobs) == 2
 
 
+def test_a_folder_called_as_stdin_does_not_stand_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-").mkdir()
+    assert plan_batch(["-"], "-", extension=".png").jobs == (Job("-", "-"),)
+
+
 def test_two_inputs_for_one_output_fail_and_the_rest_is_done(photo_folder: Path, tmp_path: Path) -> None:
     (photo_folder / "a.jpeg").write_bytes((photo_folder / "b.jpeg").read_bytes())
     made = plan(photo_folder, tmp_path / "out")

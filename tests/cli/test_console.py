@@ -62,6 +62,16 @@ def test_closed_streams_that_are_needed_are_one_sentence(jpeg: Path, tiny_model_
         assert len(errors) == 1 and reason in errors[0] and "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("buffered", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["when it is flushed", "at once"])
+def test_a_full_disk_behind_stdout_is_one_sentence(buffered: dict[str, str], jpeg: Path) -> None:
+    shell = with_shell(">/dev/full", [sys.executable, "-m", "enhance", "info", str(jpeg), "--quality", "file"])
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | buffered
+    done = subprocess.run(shell, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert done.stderr == "enhance: error: <stdout>: the disk is full (free space, or write elsewhere)\n"
+
+
 def test_no_file_is_opened_in_the_place_of_a_closed_stderr(jpeg: Path, tiny_model_file: Path, tmp_path: Path) -> None:
     """Else a C library that prints would print into a result."""
     bad = tmp_path / "bad.jpg"

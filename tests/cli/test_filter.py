@@ -584,6 +584,13 @@ def test_no_range_of_frames(frames: str, video: Path, run: Filter, capfd: pytest
     assert "a range of frames" in capfd.readouterr().err
 
 
+def test_frames_behind_the_last_one(
+    video: Path, tmp_path: Path, run: Filter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(video, "-o", tmp_path / "none.y4m", "--qp", 30, "--frames", "5000:") == 1
+    assert "holds no frame 5000 (check --frames)" in capfd.readouterr().err and not (tmp_path / "none.y4m").exists()
+
+
 def test_a_movie_is_filtered_and_its_progress_told(
     bitstream: Path, tmp_path: Path, run: Filter, capfd: pytest.CaptureFixture[str]
 ) -> None:
