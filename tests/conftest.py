@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,26 @@ for _number, _usual in (
 
 JpegFactory = Callable[..., bytes]
 ReadDeep = Callable[[bytes], npt.NDArray[np.uint16]]
+
+
+# Ray's workers take what other programs leave (nice 15), which beside other tests is nearly nothing.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
+
+@contextmanager
+def time_limit(seconds: int = 300) -> Iterator[None]:
+    """Raises TimeoutError in what waits for other processes for ever, so that the tests after it run."""
+
+    def end(*_: Any) -> None:
+        raise TimeoutError(f"not done after {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module")  # it holds an event loop, which other tests may have no use for

@@ -84,10 +84,14 @@ class FileEnhancer:
         """A batch of columns; see the class."""
         names = batch.get("path", ["<memory>"] * len(batch["bytes"]))
         done = [self.enhance(bytes(content), str(name)) for content, name in zip(batch["bytes"], names, strict=True)]
-        kept = {name: column for name, column in batch.items() if name != "bytes"}
-        columns = {
-            "enhanced": [file.content or b"" for file in done],
-            "record": [json.dumps(file.record) if file.record else "" for file in done],
-            "error": [file.error or "" for file in done],
-        }
-        return kept | {name: np.array(column, dtype=object) for name, column in columns.items()}
+        return {name: column for name, column in batch.items() if name != "bytes"} | as_columns(done)
+
+
+def as_columns(files: list[EnhancedFile]) -> dict[str, Any]:
+    """What became of files as the columns `enhanced`, `record` and `error`; see `FileEnhancer`."""
+    columns = {
+        "enhanced": [file.content or b"" for file in files],
+        "record": [json.dumps(file.record) if file.record else "" for file in files],
+        "error": [file.error or "" for file in files],
+    }
+    return {name: np.array(column, dtype=object) for name, column in columns.items()}

@@ -1,6 +1,6 @@
-"""Ray: folders and buckets on a cluster.
+"""Ray: folders and buckets on a cluster, and a transform for datasets of Ray Data.
 
-    from enhance.integrations.ray import ClusterPlan, run_cluster
+    from enhance.integrations.ray import ClusterPlan, enhance_dataset, run_cluster
 
 Neither ray nor torch is imported before something is used.
 """
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from enhance.integrations.ray_cluster import ClusterPlan, run_cluster
+    from enhance.integrations.ray_dataset import enhance_dataset
 
-_HOMES = {"ClusterPlan": "ray_cluster", "run_cluster": "ray_cluster"}
+_HOMES = {"ClusterPlan": "ray_cluster", "enhance_dataset": "ray_dataset", "run_cluster": "ray_cluster"}
 
-__all__ = ["ClusterPlan", "run_cluster"]
+__all__ = ["ClusterPlan", "enhance_dataset", "run_cluster"]
 
 
 def __getattr__(name: str) -> Any:

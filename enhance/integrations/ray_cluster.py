@@ -12,6 +12,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -144,22 +145,39 @@ def run_cluster(plan: ClusterPlan) -> Iterator[FileOutcome]:
     names = plan.names()
     if not names:
         return
-    if not ray.is_initialized():
-        ray.init(  # "local": a cluster that another program started on this machine, or left, is not meant
-            address="local", logging_level=logging.WARNING, include_dashboard=False, log_to_driver=False
-        )
-    pool = _Pool(plan, names)
+    with _some_cluster():
+        pool = WorkerPool(plan, names)
+        try:
+            yield from pool.run()
+        finally:
+            pool.stop()
+
+
+@contextmanager
+def _some_cluster() -> Iterator[None]:
+    """The cluster that ray is connected to, or one of this machine, which is ended with what it was started for."""
+    if ray.is_initialized():
+        yield
+        return
+    ray.init(  # "local": a cluster that another program started on this machine, or left, is not meant
+        address="local", logging_level=logging.WARNING, include_dashboard=False, log_to_driver=False
+    )
     try:
-        yield from pool.run()
+        yield
     finally:
-        pool.stop()
+        ray.shutdown()
 
 
-class _Pool:
-    """The workers, and which file is where."""
+class WorkerPool:
+    """The workers of a plan on the cluster that ray is connected to, and which file is where.
+
+    Args:
+        plan: what kind of workers, and how many.
+        names: inputs and outputs.
+    """
 
     def __init__(self, plan: ClusterPlan, names: list[tuple[str, str]]) -> None:
-        self._waiting, self._deaths = deque(names), Counter[str]()
+        self._names, self._waiting, self._deaths = names, deque[tuple[str, str]](), Counter[str]()
         self._starting: dict[Any, Any] = {}
         self._busy: dict[Any, tuple[Any, tuple[str, str]]] = {}
         self._idle: list[Any] = []  # kept to the end: a file may come back from a worker that dies
@@ -168,7 +186,16 @@ class _Pool:
         for _ in range(min(plan.workers or _room(plan), len(names))):
             self._start()
 
+    def assemble(self) -> None:
+        """Returns when all workers have loaded their models; by itself each begins when it has."""
+        while self._starting:
+            finished, _ = ray.wait([*self._starting], num_returns=1)
+            self._take(finished[0])
+
     def run(self) -> Iterator[FileOutcome]:
+        """The outcomes, in the order in which files are finished."""
+        self._waiting.extend(self._names)
+        self._hand_out()
         while self._waiting or self._busy:
             finished, _ = ray.wait([*self._starting, *self._busy], num_returns=1)
             for reference in finished:
@@ -177,6 +204,7 @@ class _Pool:
                     yield outcome
 
     def stop(self) -> None:
+        """Ends the workers."""
         for worker in [*self._idle, *self._starting.values(), *(worker for worker, _ in self._busy.values())]:
             ray.kill(worker)
 
@@ -194,7 +222,7 @@ class _Pool:
             cause = getattr(error, "cause", None) or error.__cause__
             if job is None and isinstance(cause, EnhanceError):
                 raise cause from error
-            return self._bury(job)
+            return self._bury(job, str(error).strip().rpartition("\n")[2])
         self._idle.append(worker)
         self._hand_out()
         return outcome if isinstance(outcome, FileOutcome) else None
@@ -204,11 +232,11 @@ class _Pool:
             worker, job = self._idle.pop(), self._waiting.popleft()
             self._busy[worker.work.remote(*job)] = (worker, job)
 
-    def _bury(self, job: tuple[str, str] | None) -> FileOutcome | None:
+    def _bury(self, job: tuple[str, str] | None, why: str) -> FileOutcome | None:
         """Another worker for the one that died, and its file to whoever is free next."""
         self._deaths[job[0] if job else ""] += 1
         if job is None and self._deaths[""] > _MOST_DEATHS:
-            raise EnhanceError("workers die before they have begun", hint="ray's logs tell why")
+            raise EnhanceError(f"workers die before they have begun: {why}", hint="ray's logs tell more")
         self._start()
         if job is None:
             return None

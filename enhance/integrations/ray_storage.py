@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyarrow import ArrowInvalid, fs
+from pyarrow import ArrowException, fs
 
 from enhance.errors import DecodeError, OutputError, UsageError
 
@@ -24,13 +24,7 @@ class Store:
     uri: str
 
     def _open(self) -> tuple[Any, str]:
-        try:
-            found: tuple[Any, str] = fs.FileSystem.from_uri(
-                self.uri if "://" in self.uri else Path(os.path.abspath(self.uri)).as_uri()
-            )
-        except (ArrowInvalid, OSError) as error:
-            raise UsageError(f"no folder that pyarrow knows: {error}", source=self.uri) from error
-        return found
+        return _locate(self.uri)
 
     def names(self) -> set[str]:
         """The files below it, relative to it, hidden ones left out; none where it does not exist."""
@@ -45,12 +39,7 @@ class Store:
     def read(self, name: str) -> bytes:
         """The content of a file. Raises DecodeError where it cannot be read."""
         system, root = self._open()
-        try:
-            with system.open_input_stream(f"{root}/{name}") as stream:
-                content: bytes = stream.read()
-        except OSError as error:
-            raise DecodeError(f"cannot be read: {error}", source=f"{self.uri}/{name}") from error
-        return content
+        return _read(system, f"{root}/{name}", f"{self.uri}/{name}")
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file, whole or not at all; one of that name is replaced. Raises OutputError."""
@@ -68,3 +57,26 @@ class Store:
                 system.move(place, target)
         except OSError as error:
             raise OutputError(f"cannot be written: {error}", source=f"{self.uri}/{name}") from error
+
+
+def read_file(uri: str) -> bytes:
+    """The content of a file, a path or a URI that pyarrow knows. Raises UsageError or DecodeError."""
+    return _read(*_locate(uri), uri)
+
+
+def _locate(uri: str) -> tuple[Any, str]:
+    """The file system of a path or a URI, and the path in it."""
+    try:
+        found: tuple[Any, str] = fs.FileSystem.from_uri(uri if "://" in uri else Path(os.path.abspath(uri)).as_uri())
+    except (ArrowException, OSError) as error:
+        raise UsageError(f"nothing that pyarrow knows: {error}", source=uri) from error
+    return found
+
+
+def _read(system: Any, path: str, source: str) -> bytes:
+    try:
+        with system.open_input_stream(path) as stream:
+            content: bytes = stream.read()
+    except OSError as error:
+        raise DecodeError(f"cannot be read: {error}", source=source) from error
+    return content

@@ -36,6 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) 
     for name in ("still.266", "video.266"):
         shutil.copy(golden / "qp37.266", tmp_path / name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for processes that an example starts
     enhancer.shared_enhancer.cache_clear()
     yield tmp_path
     enhancer.shared_enhancer.cache_clear()

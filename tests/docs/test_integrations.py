@@ -6,11 +6,14 @@ import re
 import runpy
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import time_limit
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs" / "api.md", *sorted((ROOT / "docs" / "integrations").glob("*.md"))]
@@ -44,7 +47,12 @@ def test_the_examples_of_a_page_run(page: Path, folder: Path) -> None:
         pytest.importorskip(name)
     program = folder / f"{page.stem}_examples.py"
     program.write_text(examples(page), encoding="utf-8")
-    runpy.run_path(str(program), run_name="__main__")
+    try:
+        with time_limit():
+            runpy.run_path(str(program), run_name="__main__")
+    finally:
+        if "ray" in sys.modules:
+            sys.modules["ray"].shutdown()
 
 
 @pytest.mark.parametrize(
@@ -54,9 +62,10 @@ def test_the_commands_of_a_page_run(page: Path, folder: Path, shell: dict[str, s
     for name in NEEDS.get(page.stem, []):
         pytest.importorskip(name)
     program = f"set -e\n{examples(page, 'sh')}"
-    done = subprocess.run(
-        ["/bin/sh", "-c", program], cwd=folder, env=shell, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    with time_limit():
+        done = subprocess.run(
+            ["/bin/sh", "-c", program], cwd=folder, env=shell, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
     assert done.returncode == 0, done.stderr
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from PIL import Image
 
 from enhance.cli.main import main
-from enhance.errors import OutputError, UsageError
-from tests.conftest import JpegFactory
+from enhance.errors import EnhanceError, OutputError, UsageError
+from tests.conftest import JpegFactory, time_limit
 
 pyarrow = pytest.importorskip("pyarrow")
-OPTIONS = {"device": "cpu", "dtype": "float32"}
+OPTIONS: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
+
+
+@pytest.fixture(autouse=True)
+def limited() -> Iterator[None]:
+    with time_limit():
+        yield
 
 
 @pytest.fixture
@@ -41,7 +49,7 @@ def test_a_store_holds_whole_files(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out/sub").iterdir()] == ["ä #1.bin"]
     with pytest.raises(OutputError):
         store.write("sub/ä #1.bin/below.bin", b"")
-    with pytest.raises(UsageError, match="no folder that pyarrow knows"):
+    with pytest.raises(UsageError, match="nothing that pyarrow knows"):
         Store("nothing://at/all").names()
 
 
@@ -50,11 +58,13 @@ def cluster() -> Iterator[Any]:
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 100 << 20})
-    ray.init(address=found.address, logging_level="WARNING", log_to_driver=False)
+    with time_limit():
+        found = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 100 << 20})
+        ray.init(address=found.address, logging_level="WARNING", log_to_driver=False)
     yield found
-    ray.shutdown()
-    found.shutdown()
+    with time_limit():
+        ray.shutdown()
+        found.shutdown()
 
 
 @pytest.mark.slow
@@ -117,3 +127,115 @@ def test_it_starts_a_cluster_of_its_own_beside_others(photos: Path, monkeypatch:
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(Started, match="local"):
         list(run_cluster(ClusterPlan(str(photos), str(photos / "out"))))
+
+
+def test_why_workers_never_begin_is_told(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    from enhance.integrations import ray_cluster
+
+    class Died(ray.exceptions.RayActorError):  # type: ignore[misc,name-defined]
+        def __str__(self) -> str:
+            return "a long story\nNo module named 'enhance'\n"
+
+    cluster = MagicMock(exceptions=ray.exceptions, wait=lambda references, num_returns: (references, []))
+    cluster.get.side_effect = Died()
+    monkeypatch.setattr(ray_cluster, "ray", cluster)
+    plan = ray_cluster.ClusterPlan(str(photos), str(photos / "out"), workers=1)
+    with pytest.raises(EnhanceError, match=r"No module named 'enhance' \(ray's logs"):
+        list(ray_cluster.run_cluster(plan))
+
+
+def rows_of(photos: Path) -> list[dict[str, Any]]:
+    files = sorted(photos.rglob("[!.]*.jpg"))
+    return [{"bytes": file.read_bytes(), "path": str(file), "number": n} for n, file in enumerate(files)]
+
+
+def check_rows(found: list[dict[str, Any]], photos: Path) -> None:
+    """All thirteen, the bad one with its error and the others with a picture, and what else they held still there."""
+    assert sorted(row["number"] for row in found) == list(range(13)) and "bytes" not in found[0]
+    assert [row["path"] for row in found if row["error"]] == [str(photos / "bad.jpg")]
+    done = [row for row in found if not row["error"]]
+    assert all(Image.open(io.BytesIO(row["enhanced"])).size == (64, 48) for row in done)
+    assert all(json.loads(row["record"])["codec"] == "jpeg" for row in done)
+
+
+@pytest.mark.slow
+def test_a_dataset_of_files_becomes_one_of_enhanced_files(cluster: Any, photos: Path, tiny_model_file: Path) -> None:
+    ray_data = pytest.importorskip("ray.data")
+    from enhance.integrations.ray import enhance_dataset
+
+    rows = rows_of(photos)
+    mixed = [row if n % 2 else row | {"bytes": None} for n, row in enumerate(rows)]  # of a path alone, or with bytes
+    dataset = ray_data.from_items(mixed, override_num_blocks=3)
+    enhanced = enhance_dataset(dataset, workers=1, batch_size=2, model=str(tiny_model_file), **OPTIONS)
+    check_rows(enhanced.take_all(), photos)
+
+
+@pytest.mark.slow
+def test_a_dataset_loses_no_row_when_a_node_is_killed(cluster: Any, photos: Path, tiny_model_file: Path) -> None:
+    ray_data = pytest.importorskip("ray.data")
+    from enhance.integrations.ray import enhance_dataset
+
+    node = cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
+    cluster.wait_for_nodes()
+    rows = rows_of(photos)
+    dataset = ray_data.from_items(rows, override_num_blocks=len(rows))
+    found = []
+    # As many workers as cores: no room is left for another one in the place of the one that dies.
+    for row in enhance_dataset(dataset, workers=3, batch_size=1, model=str(tiny_model_file), **OPTIONS).iter_rows():
+        found.append(row)
+        if len(found) == 3:
+            cluster.remove_node(node, allow_graceful=False)
+    check_rows(found, photos)
+
+
+def test_rows_are_read_from_their_paths(photos: Path, tiny_model_file: Path) -> None:
+    pytest.importorskip("ray.data")
+    from enhance.integrations.ray_dataset import RowEnhancer
+
+    (photos / "ä #1.jpg").write_bytes((photos / "02.jpg").read_bytes())
+    paths = [str(photos / "00.jpg"), str(photos / "none.jpg"), (photos / "ä #1.jpg").as_uri()]
+    done = RowEnhancer(model=str(tiny_model_file), **OPTIONS)({"path": paths})
+    assert [bool(error) for error in done["error"]] == [False, True, False] and "none.jpg" in done["error"][1]
+    assert [content[:4] for content in done["enhanced"]] == [b"\x89PNG", b"", b"\x89PNG"]
+
+
+def test_a_row_says_what_it_lacks(photos: Path, tiny_model_file: Path) -> None:
+    pytest.importorskip("ray.data")
+    from enhance.integrations.ray_dataset import RowEnhancer
+
+    enhancer = RowEnhancer(model=str(tiny_model_file), **OPTIONS)
+    batch = {"bytes": [None, None, b""], "path": [None, "nothing://at/all.jpg", None], "number": [1, 2, 3]}
+    done = enhancer(batch)
+    assert all(done["error"]) and list(done["enhanced"]) == [b""] * 3 and done["number"] == [1, 2, 3]
+    assert "neither" in done["error"][0] and "nothing://at/all.jpg" in done["error"][1]
+    with pytest.raises(UsageError, match="column"):
+        enhancer({"picture": [b""]})
+
+
+def test_what_no_worker_can_be_is_said_at_once() -> None:
+    pytest.importorskip("ray.data")
+    from enhance.integrations.ray import enhance_dataset
+
+    for options in ({"workers": 0}, {"workers": (2, 1)}, {"cpus": 0}, {"gpus": -1}, {"batch_size": 0}):
+        with pytest.raises(UsageError, match="1 or more"):
+            enhance_dataset(None, **options)
+
+
+def test_workers_that_leave_no_core_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ray would wait for ever for a core to read files with."""
+    ray = pytest.importorskip("ray")
+    from enhance.integrations.ray import enhance_dataset
+
+    class Dataset:
+        def map_batches(self, *_: Any, **options: Any) -> Any:
+            return options["compute"]
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 4.0})
+    pool = enhance_dataset(Dataset(), workers=(1, 4))
+    assert (pool.min_size, pool.max_size) == (1, 4) and not caplog.records
+    assert enhance_dataset(Dataset(), workers=2, cpus=2.0).max_size == 2
+    assert "leave none for Ray" in caplog.text
