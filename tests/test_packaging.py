@@ -55,7 +55,7 @@ def imported(folder: Path) -> Iterator[tuple[str, Path]]:
 def test_everything_imported_is_declared(setup: configparser.ConfigParser) -> None:
     always = requirements(setup["options"]["install_requires"])
     extras = {name for text in setup["options.extras_require"].values() for name in requirements(text)}
-    optional_places = {PACKAGE / "evaluation", PACKAGE / "training", PACKAGE / "integrations", PACKAGE / "backends"}
+    optional_places = {PACKAGE / name for name in ("evaluation", "training", "integrations", "backends", "learned")}
     for name, path in imported(PACKAGE):
         distribution = DISTRIBUTIONS.get(name, name)
         known = distribution in always or name == "enhance" or name in sys.stdlib_module_names
