@@ -76,6 +76,7 @@ _SMALL = 2**20
 _SMALL_BYTES = 700 * 2**20  # for so many pixels in float32 (`BandedDenoiser`), and what surrounds the network
 
 _NOTHING_TO_MEND = "left as it is: at this rate the model has nothing to mend"
+_NO_MODEL = "left as it is: no model ships for {codec}"
 
 _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
@@ -171,6 +172,11 @@ class Enhancer:
         vars(self).update(state, _lock=threading.Lock())
         runtime.set_threads(self._threads)
 
+    def has_model(self, codec: str) -> bool:
+        """Whether pictures of a codec are enhanced. Some codecs come without a model: theirs are only decoded."""
+        known = find_codec(codec)
+        return self._own is not None or known is None or known.weights is not None
+
     def checkpoint(self, codec: str) -> Checkpoint:
         """The model for a codec, on the device. Raises WeightsError where there is none."""
         if self._own is not None:
@@ -229,6 +235,10 @@ class Enhancer:
         if isinstance(rate, UnknownRate):
             progress(1.0)
             return self._untouched(decoded, guidance, knobs, dtype, began)
+        if not self.has_model(rate.codec):
+            progress(1.0)
+            guidance = replace(guidance, notes=(*notes, _NO_MODEL.format(codec=rate.codec)))
+            return self._untouched(decoded, guidance, knobs, dtype, began)
         model = self.checkpoint(rate.codec)
         sampling = knobs.resolve(model.sampling)
         scale, threshold = model.residual_scale(rate.level), knobs.threshold * model.threshold(rate.level)
@@ -271,7 +281,7 @@ class Enhancer:
     def _untouched(
         self, decoded: DecodedImage, guidance: Guidance, knobs: Knobs, dtype: np.dtype[Any], began: float
     ) -> EnhancedImage:
-        """A picture of which nothing is known, and nothing was found: as it is."""
+        """A picture of which nothing is known, or for which there is no model: as it is."""
         record = replace(
             self._nothing_done(guidance.rate, knobs),
             seconds=time.perf_counter() - began,
@@ -367,6 +377,8 @@ class Enhancer:
 
     def is_small_size(self, codec: str, height: int, width: int, knobs: Knobs) -> bool:
         """The same for pictures of a codec and a size."""
+        if not self.has_model(codec):
+            return height * width <= _SMALL
         evaluations = knobs.resolve(self.checkpoint(codec).sampling).evaluations * knobs.ensemble
         return height * width * evaluations <= _SMALL
 

@@ -150,6 +150,8 @@ def _plan(inspected: InspectedImage, coding: Coding | None, *, asked: bool) -> s
     if coding is None and not rate.describe():
         reason = "the file does not tell how it was compressed"
         return f"leave it as it is: {reason}, and its pixels neither" if asked else f"{reason}: `--quality` does"
+    if not _has_model(rate.codec):
+        return f"leave it as it is: no model ships for {rate.codec}"
     facts = rate.describe().items()
     # A flag is said by its name, or not at all.
     words = ", ".join(name if value is True else f"{name} {value}" for name, value in facts if value is not False)
@@ -157,6 +159,13 @@ def _plan(inspected: InspectedImage, coding: Coding | None, *, asked: bool) -> s
     bound = "keep within what the file's coefficients allow" if is_bound else "no bound from the file"
     size = f"{inspected.width}x{inspected.height}"
     return f"enhance {size} {kind} at {rate.codec} {words}, {DEFAULT_MODE} mode; {bound}"
+
+
+def _has_model(codec: str) -> bool:
+    from enhance.codecs.registry import find_codec
+
+    known = find_codec(codec)
+    return known is None or known.weights is not None
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

@@ -40,6 +40,7 @@ _COMMANDS = {
     "filter": ("enhance.cli.filter", "enhance decoded video in a pipe"),
     "eval": ("enhance.cli.eval", "measure the gain on a folder of lossless originals"),
     "train": ("enhance.cli.train", "train, fine-tune or calibrate a model on own images"),
+    "encode": ("enhance.cli.encode", "code a picture with a codec that brings an encoder"),
     "export": ("enhance.cli.export", "write a model as an ONNX file"),
     "cluster": ("enhance.cli.cluster", "enhance a folder or a bucket on a cluster of Ray"),
     "info": ("enhance.cli.info", "show how a file was compressed and what would be done"),

@@ -241,7 +241,7 @@ def _check_models(plan: Plan, enhancer: Enhancer) -> None:
 
     errors: dict[str | None, WeightsError] = {}
     codecs = {codec_of_name(job.input) for job in plan.jobs}
-    for codec in codecs - {None}:
+    for codec in filter(enhancer.has_model, codecs - {None}):
         try:
             enhancer.checkpoint(str(codec))
         except WeightsError as error:

@@ -32,6 +32,19 @@ class RateKnob:
 
 
 @dataclass(frozen=True)
+class RateEncoder:
+    """What codes pictures, for `enhance encode`.
+
+    Attributes:
+        values: the rates that it takes, for messages: "1..8".
+        encode: the file of a picture, uint8 [H, W, 3] RGB or [H, W] gray, at a rate; raises UsageError for others.
+    """
+
+    values: str
+    encode: Callable[[Pixels, int], bytes]
+
+
+@dataclass(frozen=True)
 class Codec:
     """A base codec, and all that the rest of the package knows of it.
 
@@ -44,6 +57,7 @@ class Codec:
             wait until it is called.
         options: names of the arguments that `decoder` takes.
         level: what `Rate.level` is called in tables.
+        encoder: codes pictures; None: other programs do.
         knob: how a user says the rate of pixels, or replaces that of a file; None: files alone say it.
         says_originals: files say which originals they may stand for (`DecodedImage.consistency`).
         weights: the model that ships: the absolute path of a file, or a name in `enhance/weights`; None: there is none.
@@ -59,6 +73,7 @@ class Codec:
     decoder: Callable[..., Decoder]
     options: tuple[str, ...] = ()
     level: str = "level"
+    encoder: RateEncoder | None = None
     knob: RateKnob | None = None
     says_originals: bool = False
     weights: str | Path | None = None
