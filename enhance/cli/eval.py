@@ -38,7 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--codec", nargs="+", choices=list(_PROTOCOLS), default=["jpeg"], help="default: jpeg")
+    group.add_argument(
+        "--codec",
+        nargs="+",
+        metavar="CODEC",
+        default=["jpeg"],
+        help="jpeg (the default), vvc, and codecs that bring an encoder: learned",
+    )
     group.add_argument("--qualities", type=int, nargs="+", metavar="Q", help="of JPEG (default: 10 20 30 40)")
     group.add_argument("--subsampling", choices=["4:4:4", "4:2:2", "4:2:0"], help="of JPEG (default: 4:2:0)")
     group.add_argument("--gray", action="store_true", help="code the originals' luma as gray JPEG")
@@ -49,6 +55,13 @@ def _add_protocol(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--preset", help="of libvvenc (default: medium)")
     group.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="keeps what libvvenc coded (default: streams/ in --output)"
+    )
+    group.add_argument(
+        "--rates",
+        type=int,
+        nargs="+",
+        metavar="R",
+        help="of codecs that bring an encoder (default: all that they have)",
     )
     group.add_argument("--images", nargs="+", default=[], metavar="NAME", help="only these, with or without suffix")
 
@@ -131,7 +144,7 @@ def main(options: argparse.Namespace) -> int:
     _check(options)
     plan = make_plan(
         options.originals,
-        [_PROTOCOLS[codec](options) for codec in _PROTOCOLS if codec in options.codec],
+        [_protocol(codec, options) for codec in dict.fromkeys(options.codec)],
         _settings(options),
         images=options.images,
         peers=[Peer.parse(text, options.peer_time) for text in options.peer],
@@ -157,6 +170,8 @@ def _check(options: argparse.Namespace) -> None:
         given = [name for name in names if getattr(options, name) not in (None, False)]
         if given and codec not in options.codec:
             raise UsageError(f"--{given[0]} is not for {' '.join(options.codec)}", hint="--codec chooses the codec")
+    if options.rates and set(options.codec) <= _PROTOCOLS.keys():
+        raise UsageError(f"--rates is not for {' '.join(options.codec)}", hint="--codec chooses the codec")
     output: Path | None = options.output
     if output is not None and (output.suffix in (".csv", ".json", ".md") or output.is_file()):
         raise UsageError("--output is a folder", source=str(output))
@@ -179,6 +194,18 @@ def _vvc_protocol(options: argparse.Namespace) -> Protocol:
     levels = tuple(dict.fromkeys(options.qps or VvcProtocol.levels))
     cache = options.cache or (options.output / "streams" if options.output else None)
     return VvcProtocol(levels, options.streams, options.preset or VvcProtocol.preset, cache)
+
+
+def _protocol(codec: str, options: argparse.Namespace) -> Protocol:
+    from enhance.codecs.registry import all_codecs
+    from enhance.evaluation.measuring.protocol import OwnEncoder
+
+    if codec in _PROTOCOLS:
+        return _PROTOCOLS[codec](options)
+    others = {known.name: known for known in all_codecs() if known.encoder is not None}
+    if codec not in others:
+        raise UsageError(f"--codec cannot be {codec}", hint=f"there are {', '.join([*_PROTOCOLS, *others])}")
+    return OwnEncoder.of(others[codec], options.rates)
 
 
 _PROTOCOLS: dict[str, Callable[[argparse.Namespace], Protocol]] = {"jpeg": _jpeg_protocol, "vvc": _vvc_protocol}

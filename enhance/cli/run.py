@@ -241,9 +241,10 @@ def _check_models(plan: Plan, enhancer: Enhancer) -> None:
 
     errors: dict[str | None, WeightsError] = {}
     codecs = {codec_of_name(job.input) for job in plan.jobs}
-    for codec in filter(enhancer.has_model, codecs - {None}):
+    for codec in codecs - {None}:
         try:
-            enhancer.checkpoint(str(codec))
+            if enhancer.has_model(str(codec)):
+                enhancer.checkpoint(str(codec))
         except WeightsError as error:
             errors[codec] = error
     if errors.keys() == codecs:

@@ -18,6 +18,7 @@ from enhance.codecs.registry import level_name
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import UsageError
 from enhance.knobs import SamplingDefaults
+from enhance.learned.material import learned_material
 from enhance.models.checkpoint import load_checkpoint
 from enhance.models.unet import Denoiser, UNetConfig
 from enhance.runtime import set_threads
@@ -61,6 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="continue the run in the output folder")
     start.add_argument("--init", type=Path, metavar="MODEL", help="start from the weights of a .safetensors model")
+    parser.add_argument(
+        "--widths",
+        type=int,
+        nargs=4,
+        metavar="N",
+        help="channels of a new network at 1/2, 1/4, 1/8 and 1/16 of the resolution "
+        f"(default: {' '.join(map(str, UNetConfig().widths))})",
+    )
     parser.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="for decoded pictures and VVC pairs (default: in the run's folder)"
     )
@@ -208,8 +217,11 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
         "--squares",
         type=int,
         metavar="N",
-        help="VVC: squares of each image to code by libvvenc at random QPs "
+        help="VVC, learned: squares of each image to code at random rates "
         "(default: 2, or 0 with --streams, --clips or --pairs)",
+    )
+    group.add_argument(
+        "--base", type=Path, metavar="MODEL", help="learned: the codec's own model (default: the one that ships)"
     )
     group.add_argument(
         "--clips", type=int, default=0, metavar="N", help="VVC: clips of moving images to code as video, by libvvenc"
@@ -255,7 +267,17 @@ def _common(args: argparse.Namespace) -> dict[str, Any]:
     return {"crop": args.crop, "seed": args.seed, "workers": workers, "validation": validation}
 
 
-_MATERIAL: dict[str, Callable[[argparse.Namespace], Material]] = {"jpeg": _jpeg_material, "vvc": _vvc_material}
+def _learned_material(args: argparse.Namespace) -> Material:
+    shares = Shares(graphics=0.0, drawings=args.drawings, neutral=args.neutral)
+    own = {"base": args.base, "squares": args.squares, "shares": shares}
+    return learned_material(args.images, args.cache or args.output / "pairs", **own, **_common(args))
+
+
+_MATERIAL: dict[str, Callable[[argparse.Namespace], Material]] = {
+    "jpeg": _jpeg_material,
+    "vvc": _vvc_material,
+    "learned": _learned_material,
+}
 
 
 def _print_tables(codec: str, scale: RateTable, threshold: RateTable) -> None:
@@ -293,10 +315,18 @@ def _check(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
     if args.graphics_share + args.drawings > 1:
         raise UsageError("--graphics-share and --drawings are more than 1 together")
-    if args.codec == "vvc" and args.graphics:
+    if args.codec != "jpeg" and args.graphics:
         raise UsageError("--graphics is for --codec jpeg")
-    if args.codec != "vvc" and (args.streams or args.pairs or args.clips or args.squares is not None):
-        raise UsageError("--streams, --pairs, --squares and --clips are for --codec vvc")
+    if args.codec != "vvc" and (args.streams or args.pairs or args.clips):
+        raise UsageError("--streams, --pairs and --clips are for --codec vvc")
+    if args.codec == "jpeg" and args.squares is not None:
+        raise UsageError("--squares is for --codec vvc and learned")
+    if args.squares is not None and args.squares < (args.codec == "learned"):
+        raise UsageError(f"--squares must be at least {int(args.codec == 'learned')}, not {args.squares}")
+    if args.codec != "learned" and args.base:
+        raise UsageError("--base is for --codec learned")
+    if args.init and args.widths:
+        raise UsageError("--widths are of a new network, and --init has its own")
     if args.val_graphics and not args.val:
         raise UsageError("--val-graphics goes beside the photos of --val")
     _check_steps(args)
@@ -353,7 +383,7 @@ def _make_trainer(args: argparse.Namespace, material: Material, ranks: Ranks) ->
         **earlier,
     }
     trainer = Trainer(
-        denoiser or Denoiser(UNetConfig()),
+        denoiser or Denoiser(_network(args)),
         scale,
         threshold,
         _configure(args),
@@ -368,6 +398,10 @@ def _make_trainer(args: argparse.Namespace, material: Material, ranks: Ranks) ->
     if args.resume:
         trainer.resume(args.output / "state.pt")
     return trainer
+
+
+def _network(args: argparse.Namespace) -> UNetConfig:
+    return UNetConfig() if args.widths is None else UNetConfig(widths=tuple(args.widths))
 
 
 def _distance(args: argparse.Namespace, device: torch.device) -> Looks | None:

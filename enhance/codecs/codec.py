@@ -36,11 +36,12 @@ class RateEncoder:
     """What codes pictures, for `enhance encode`.
 
     Attributes:
-        values: the rates that it takes, for messages: "1..8".
+        first, last: the rates that it takes are from the one to the other.
         encode: the file of a picture, uint8 [H, W, 3] RGB or [H, W] gray, at a rate; raises UsageError for others.
     """
 
-    values: str
+    first: int
+    last: int
     encode: Callable[[Pixels, int], bytes]
 
 

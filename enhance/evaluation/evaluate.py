@@ -146,6 +146,8 @@ def _measure(
 
 def _candidates(plan: Plan, codec: str) -> list[Candidate]:
     enhancer = plan.enhancers[codec]
+    if not enhancer.has_model(codec):
+        return [*map(Rival, plan.peers)]
     defaults = enhancer.checkpoint(codec).sampling
     ours = [Setting(name, knobs, enhancer.run, describe(knobs, defaults)) for name, knobs in plan.settings.items()]
     return [*ours, *map(Rival, plan.peers)]
@@ -156,12 +158,18 @@ def _fixed(plan: Plan) -> dict[str, Any]:
     codecs = {}
     for protocol in plan.protocols:
         enhancer = plan.enhancers[protocol.codec]
-        model = enhancer.checkpoint(protocol.codec)
         arithmetic = f"{str(enhancer.dtype).removeprefix('torch.')} on {enhancer.device.type}"
-        of_model = {"model": f"{model.name} {model.sha256}", "arithmetic": arithmetic}
+        of_model = {"model": _model(enhancer, protocol.codec), "arithmetic": arithmetic}
         codecs[protocol.codec] = {**protocol.describe(), **of_model}
     peers = {peer.name: list(peer.command) for peer in plan.peers}
     return {"codecs": codecs, "originals": {path.name: _hash(path) for path in plan.originals}, "peers": peers}
+
+
+def _model(enhancer: Enhancer, codec: str) -> str:
+    if not enhancer.has_model(codec):
+        return "none: decoded pictures alone"
+    model = enhancer.checkpoint(codec)
+    return f"{model.name} {model.sha256}"
 
 
 def _hash(path: Path) -> str:

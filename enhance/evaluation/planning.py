@@ -94,5 +94,6 @@ def _enhancers(models: Iterable[str], codecs: Sequence[str], machine: Mapping[st
         raise UsageError(f"the model {unused[0].name!r} is for {unused[0].codec}, not for {' '.join(codecs)}")
     enhancers = {codec: Enhancer(given.get(codec), **machine) for codec in codecs}
     for codec, enhancer in enhancers.items():
-        enhancer.checkpoint(codec)
+        if enhancer.has_model(codec):
+            enhancer.checkpoint(codec)
     return enhancers

@@ -21,5 +21,5 @@ LEARNED = Codec(
     decoder=LearnedDecoder,
     options=("base",),
     level="rate",
-    encoder=RateEncoder(f"1..{RATES}", _encode),
+    encoder=RateEncoder(1, RATES, _encode),
 )

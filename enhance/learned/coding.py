@@ -94,14 +94,36 @@ def decode(coded: CodedFile, model: LearnedModel, source: str = "<memory>") -> n
     if not 1 <= coded.rate <= model.rates:
         raise DecodeError(f"a rate of {coded.rate}", source=source, hint="get a fresh copy of the file")
     y = _decoded_latent(coded, model, source)
-    picture = _picture(y.float()[None], coded.rate - 1, model)[:, : coded.height, : coded.width]
-    pixels = picture.add_(0.5).clamp_(0, 1).numpy()
-    return pixels.mean(axis=0) if coded.is_gray else np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    pixels = _pixels(y, coded.rate, model, (coded.height, coded.width))
+    return pixels.mean(axis=2) if coded.is_gray else pixels
+
+
+@torch.no_grad()
+def decoded_at(pixels: Uint8, rate: int, model: LearnedModel) -> npt.NDArray[np.float32]:
+    """What `decode` gives of what `encode` gives, without the bytes in between.
+
+    Args:
+        pixels: uint8 [H, W, 3] RGB.
+        rate: from 1.
+        model: of the codec.
+
+    Returns:
+        float32 [H, W, 3], 0 to 1.
+    """
+    found = _symbols(pixels, rate, model)
+    means, _ = model.entropy.latent(found.hyper, rate - 1)
+    return _pixels(torch.from_numpy(found.latent) + means, rate, model, pixels.shape[:2])
 
 
 def model_id(model: LearnedModel) -> bytes:
     """What files say of the model that coded them."""
     return bytes.fromhex(model.sha256)[:_MODEL_BYTES]
+
+
+def _pixels(y: Tensor, rate: int, model: LearnedModel, size: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """[H, W, 3], 0 to 1, of a latent in units of the quantiser's step, [M, H/16, W/16]."""
+    picture = _picture(y.float()[None], rate - 1, model)[:, : size[0], : size[1]]
+    return np.ascontiguousarray(picture.add_(0.5).clamp_(0, 1).numpy().transpose(1, 2, 0))
 
 
 def _decoded_latent(coded: CodedFile, model: LearnedModel, source: str) -> Tensor:

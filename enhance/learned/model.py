@@ -68,7 +68,7 @@ def serialise(codec: LearnedCodec, tables: SymbolTables, training: dict[str, Any
     tensors |= {_INTEGERS + name: vector for name, vector in entropy.vectors.items()}
     tensors |= {
         _INTEGERS + "supports": torch.from_numpy(tables.supports),
-        _INTEGERS + "counts": torch.from_numpy(tables.counts),
+        _INTEGERS + "counts": torch.from_numpy(tables.packed()),
     }
     described = {"format": FORMAT, "network": codec.config.to_dict(), "training": training}
     return bytes(save(tensors, {"codec": json.dumps(described)}))  # more entries would come in any order
@@ -139,7 +139,7 @@ def _entropy(numbers: Mapping[str, Tensor]) -> tuple[IntegerEntropy, SymbolTable
     vectors = dict(numbers)
     weights = tuple(vectors.pop(f"weight{layer}") for layer in range(LAYERS))
     biases = tuple(vectors.pop(f"bias{layer}") for layer in range(LAYERS))
-    tables = SymbolTables(vectors.pop("supports").numpy(), vectors.pop("counts").numpy())
+    tables = SymbolTables.unpacked(vectors.pop("supports").numpy(), vectors.pop("counts").numpy())
     return IntegerEntropy(weights, biases, vectors), tables
 
 

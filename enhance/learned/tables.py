@@ -56,6 +56,22 @@ class SymbolTables:
     def __len__(self) -> int:
         return len(self.supports)
 
+    def packed(self) -> npt.NDArray[np.int16]:
+        """The counts of all tables one after the other, without the zeros after them: the bits of uint16."""
+        rows = [row[: 2 * int(support) + 2] for support, row in zip(self.supports, self.counts)]
+        return np.concatenate(rows).astype(np.uint16).view(np.int16)
+
+    @classmethod
+    def unpacked(cls, supports: Ints, packed: npt.NDArray[np.int16]) -> SymbolTables:
+        """Inverse of `packed`. Raises WeightsError where there are more or fewer counts than the tables have."""
+        sizes = 2 * supports.astype(np.int64) + 2
+        if packed.dtype != np.int16 or sizes.min(initial=4) < 4 or int(sizes.sum()) != len(packed):
+            raise WeightsError("the counts of symbols are not those of the tables")
+        counts = np.zeros((len(sizes), int(sizes.max(initial=0))), np.int32)
+        for row, part in zip(counts, np.split(packed.view(np.uint16), np.cumsum(sizes)[:-1])):
+            row[: len(part)] = part
+        return cls(supports, counts)
+
     def probabilities(self, index: int) -> npt.NDArray[np.float64]:
         """[2 S + 2], exact: multiples of 2^-16."""
         size = 2 * int(self.supports[index]) + 2

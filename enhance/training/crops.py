@@ -85,7 +85,13 @@ def centre(image: Uint8, height: int, width: int) -> Uint8:
     return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
-class RandomCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
+class Crops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
+    """An endless stream of what batches are made of; the stream of worker k depends on (seed, k) only."""
+
+    seed: int
+
+
+class RandomCrops(Crops):
     """An endless stream of coded crops.
 
     Args:

@@ -13,7 +13,7 @@ from enhance.diffusion.thresholds import RateTable
 from enhance.evaluation.metrics.perceptual import LpipsDistance
 from enhance.training.calibration import calibrate_jpeg
 from enhance.training.clip_pairs import code_clips
-from enhance.training.crops import RandomCrops, find_images, load_readable
+from enhance.training.crops import Crops, RandomCrops, find_images, load_readable
 from enhance.training.decoded import decode_once
 from enhance.training.degradation import JpegDegradation
 from enhance.training.looks import backbone_of
@@ -36,7 +36,7 @@ class Material:
         description: what the checkpoint says of it.
     """
 
-    crops: RandomCrops | PairCrops
+    crops: Crops
     calibrate: Callable[[], tuple[RateTable, RateTable]]
     validation: Callable[[], Validation]
     description: dict[str, Any]

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import get_worker_info
 
 from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.codecs.vvc.rate import VvcRate
@@ -31,7 +31,7 @@ from enhance.frames.depth import code_values, to_dtype
 from enhance.system.atomic_file import atomic_file
 from enhance.system.progress import progress_bar
 from enhance.training.calibration import calibrate
-from enhance.training.crops import centre, load_image, to_tensor
+from enhance.training.crops import Crops, centre, load_image, to_tensor
 from enhance.training.degradation import Uint8
 from enhance.training.sources import random_orientation
 
@@ -235,7 +235,7 @@ def _in_parallel(
             raise
 
 
-class PairCrops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
+class PairCrops(Crops):
     """An endless stream of crops of pairs, flipped and turned at random.
 
     Args:

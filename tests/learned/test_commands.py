@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import json
 from pathlib import Path
 
@@ -166,3 +167,40 @@ def test_pixels_of_a_codec_without_a_model_are_left_as_they_are(installed: Path)
     result = enhancer.run(decoded, progress=told.append)
     assert np.array_equal(result.pixels, pixels) and result.pixels is not pixels and told == [1.0]
     assert result.record.rate == {"rate": 2} and result.record.notes == ("left as it is: no model ships for learned",)
+
+
+def test_eval_measures_what_it_gives(
+    original: Path,
+    installed: Path,
+    picture: npt.NDArray[np.uint8],
+    model: LearnedModel,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = ["--metrics", "psnr", "--quiet"]
+    command = ["eval", str(original.parent), "--codec", "learned", "jpeg", "--qualities", "30", "--rates", "2", "8"]
+    out = tmp_path / "out"
+    assert main([*command, *options, "-o", str(out)]) == 0
+    tables = capsys.readouterr().out.split("\n\n")
+    assert [line.split()[:2] for line in tables[0].splitlines()[2:]] == [["2", "decoded"], ["8", "decoded"]]
+    assert "default" in tables[1]
+    with (out / "measurements.csv").open(encoding="utf-8") as file:
+        bits = {row["level"]: float(row["bits_per_pixel"]) for row in csv.DictReader(file) if row["codec"] == "learned"}
+    size = len(encode(picture, 8, model).to_bytes())
+    assert bits["8"] == pytest.approx(8 * size / (139 * 90)) and bits["2"] < bits["8"]
+    assert "none: decoded pictures alone" in (out / "summary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--codec", "toy"], "there are jpeg, vvc, learned"),
+        (["--codec", "learned", "--rates", "9"], "from 1 to 8, not 9"),
+        (["--rates", "2"], "--rates is not for jpeg"),
+    ],
+)
+def test_eval_refuses_codecs_and_rates_that_there_are_not(
+    options: list[str], said: str, original: Path, installed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", str(original.parent), *options]) == 2
+    assert said in capsys.readouterr().err

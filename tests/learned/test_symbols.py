@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +76,21 @@ def test_tables_that_are_none_are_refused() -> None:
     ):
         with pytest.raises(WeightsError):
             SymbolTables(supports, wrong)
+
+
+def test_tables_are_kept_without_the_zeros_behind_them() -> None:
+    packed = TABLES.packed()
+    assert len(packed) < TABLES.counts.size / 4
+    again = SymbolTables.unpacked(TABLES.supports, packed)
+    assert np.array_equal(again.counts, TABLES.counts) and again.counts.dtype == np.int32
+    other: Any = packed.astype(np.int32)
+    for supports, wrong in (
+        (TABLES.supports, packed[:-1]),
+        (TABLES.supports * 0 - 9, packed),
+        (TABLES.supports, other),
+    ):
+        with pytest.raises(WeightsError):
+            SymbolTables.unpacked(supports, wrong)
 
 
 def test_rare_symbols_keep_a_count_each() -> None:

@@ -1,8 +1,8 @@
-"""How originals are coded: the JPEG and VVC protocols under which numbers compare."""
+"""How originals are coded: the JPEG and VVC protocols under which numbers compare, and codecs' own encoders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -13,6 +13,7 @@ from typing import Protocol as Protocol_
 import numpy as np
 from PIL import Image
 
+from enhance.codecs.codec import Codec, RateEncoder
 from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.errors import DecodeError, UsageError
 from enhance.evaluation.measuring.originals import Pixels
@@ -26,11 +27,11 @@ class Protocol(Protocol_):
 
     @property
     def codec(self) -> str:
-        """ "jpeg" or "vvc"."""
+        """As in `Rate.codec`."""
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The rates: JPEG quality factors, or slice QPs."""
+        """The rates: JPEG quality factors, slice QPs, or what else a codec has."""
 
     @property
     def mode(self) -> str | None:
@@ -146,6 +147,49 @@ class VvcProtocol:
         from imageio_ffmpeg import get_ffmpeg_version
 
         return {"encoder": f"libvvenc in ffmpeg {get_ffmpeg_version()}", "preset": self.preset}
+
+
+@dataclass(frozen=True)
+class OwnEncoder:
+    """A codec that brings an encoder, as its record has it.
+
+    Attributes:
+        codec: as in `Rate.codec`.
+        encoder: of the record.
+        levels: the rates; by default all.
+    """
+
+    codec: str
+    encoder: RateEncoder
+    levels: tuple[int, ...]
+
+    mode = None
+
+    def __post_init__(self) -> None:
+        first, last = self.encoder.first, self.encoder.last
+        wrong = [level for level in self.levels if not first <= level <= last]
+        if wrong:
+            raise UsageError(f"rates of {self.codec} are from {first} to {last}, not {wrong[0]}")
+
+    @classmethod
+    def of(cls, codec: Codec, levels: Sequence[int] | None = None) -> OwnEncoder:
+        """The protocol of a codec, at some of its rates. Raises UsageError where it brings no encoder."""
+        encoder = codec.encoder
+        if encoder is None:
+            raise UsageError(f"{codec.title} brings no encoder of its own")
+        chosen = range(encoder.first, encoder.last + 1) if levels is None else dict.fromkeys(levels)
+        return cls(codec.name, encoder, tuple(chosen))
+
+    def coded_part(self, original: Pixels) -> Pixels:
+        """All of it."""
+        return original
+
+    def code(self, original: Pixels, level: int, name: str) -> bytes:
+        """As `Protocol.code`."""
+        return self.encoder.encode(original, level)
+
+    def describe(self) -> dict[str, Any]:
+        return {"encoder": f"that of the codec {self.codec}"}
 
 
 def _read(path: Path) -> bytes:
