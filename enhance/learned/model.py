@@ -126,7 +126,8 @@ def _description(content: bytes) -> dict[str, Any]:
 
 
 def _network(config: LearnedConfig, tensors: Mapping[str, Tensor]) -> LearnedCodec:
-    with torch.device("meta"):
+    # Not on the meta device, for which torch imports its compiler: a second's work, and this takes hundredths.
+    with torch.random.fork_rng(devices=[]):
         codec = LearnedCodec(config)
     codec.hyper_synthesis = nn.Identity()  # type: ignore[assignment]
     if not all(bool(value.isfinite().all()) for value in tensors.values()):

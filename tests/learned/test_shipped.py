@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,14 @@ def test_it_is_small_and_says_how_it_was_trained(shipped: LearnedModel) -> None:
     assert SHIPPED.stat().st_size < 5.6e6
     assert sum(parameter.numel() for parameter in shipped.codec.parameters()) < 3e6
     assert shipped.rates == 8 and shipped.training["step"] > 1000
+
+
+def test_it_is_opened_without_the_compiler() -> None:
+    """torch imports it, for more than a second, on the way of some initialisers."""
+    code = "import sys, enhance.learned.model as m; m.open_model(m.SHIPPED); print('torch._dynamo' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_file_from_another_day_decodes_to_the_same_picture(shipped: LearnedModel) -> None:
