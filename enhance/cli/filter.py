@@ -88,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_rate_arguments(group: Any) -> None:
-    group.add_argument("--qp", type=float, metavar="N", help="0-63: of all pictures; with -b in place of their own")
+    group.add_argument("--qp", type=_qp, metavar="N", help="0-63: of all pictures; with -b in place of their own")
     group.add_argument("--gop-qp", metavar="N,N,...", help="added to --qp picture by picture, over and over")
     group.add_argument("--vtm-log", metavar="FILE|FD", help="what VTM prints while it decodes: has each picture's QP")
 
@@ -163,6 +163,16 @@ def _threads(enhancer: Enhancer, frame: FrameFormat, knobs: Knobs) -> Threads:
 
     count = enhancer.small_at_a_time() if enhancer.is_small_size(VVC.name, frame.height, frame.width, knobs) else 1
     return Threads(count, use_one_thread) if count > 1 else Threads()
+
+
+def _qp(text: str) -> float:
+    """A QP, whose range is checked later."""
+    if text == "auto":
+        raise argparse.ArgumentTypeError("the pixels of video do not tell their QP: a number, or the bitstream with -b")
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a number from 0 to 63, not {text!r}") from None
 
 
 def _frames(text: str) -> slice:

@@ -615,3 +615,12 @@ def test_a_frame_rate_that_nobody_says_is_told(
     assert run(*arguments) == 0
     assert "it does not say its frame rate" in capfd.readouterr().err
     assert "F25:1" in read(tmp_path / "out.y4m").header.parameters
+
+
+def test_a_qp_that_is_to_be_found_out_is_refused_with_a_way_out(
+    video: Path, run: Filter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(video, "--qp", "auto") == 2
+    assert "the bitstream with -b" in capsys.readouterr().err
+    assert run(video, "--qp", "high") == 2
+    assert "a number from 0 to 63, not 'high'" in capsys.readouterr().err

@@ -45,7 +45,7 @@ class EvenGround:
 
     def __init__(self, component: Component, luma: EvenGround | None = None) -> None:
         self._steps = component.steps.reshape(8, 8)
-        self._judged = component.ratio == (1, 1) and (luma is None or luma._judged)
+        self._judged: bool = component.ratio == (1, 1) and (luma is None or luma._judged)
         self._all = luma is None and float(self._steps.mean()) <= _FINE
         self._even = np.zeros(component.grid, bool)
         self._means = np.zeros(component.grid, np.float32)
