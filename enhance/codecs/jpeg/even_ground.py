@@ -14,7 +14,7 @@ what was mixed from different colours.
 
 Measured on crops of 224 pixels, mode fidelity, mean gains in dB without it and with it: pixel art of 8 pixels a dot,
 4:4:4, at quality 90 -4.03 and 0.00, at 75 -7.71 and -0.02, at 40 -6.47 and -0.05; at 75, 4:2:0, +3.58 and +3.65. Photos
-gain the same at all of them.
+gain the same at all of them, and 0.005 less at quality 10.
 """
 
 from __future__ import annotations
