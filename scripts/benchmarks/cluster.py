@@ -81,6 +81,7 @@ def measure_cluster(source: Path, target: Path, workers: int, options: dict[str,
     finally:
         pool.stop()
     spent = {pid: seconds - before.get(pid, ("", 0.0))[1] for pid, (_, seconds) in after.items()}
+    spent[os.getpid()] = driver  # the others are counted in hundredths of seconds
     everything = sum(spent.values())
     worker = driver + sum(spent[pid] for pid, (title, _) in after.items() if title.startswith("ray::_Worker"))
     files = len(names)
