@@ -4,8 +4,9 @@
     enhance eval originals/ --codec learned -o run/
     scripts/measure_learned.py run/ originals/
 
-JPEGs are Pillow's, 4:2:0, with Huffman tables of their own (`optimize=True`), which takes a few percent off. Of both
-codecs the means over the pictures are taken, and JPEG's are interpolated: the logarithm of the bits over PSNR.
+JPEGs are Pillow's, 4:2:0, with Huffman tables of their own (`optimize=True`), or with `--usual-tables` those of the
+standard, which most files have and which take some percent more. Of both codecs the means over the pictures are taken,
+and JPEG's are interpolated: the logarithm of the bits over PSNR.
 """
 
 from __future__ import annotations
@@ -36,9 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of the results of `enhance eval --codec learned`")
     parser.add_argument("originals", type=Path, help="the folder that was measured")
+    parser.add_argument("--usual-tables", action="store_true", help="JPEGs have the Huffman tables of the standard")
     options = parser.parse_args(arguments)
     names, levels, learned = learned_curve(options.run / "measurements.csv")
-    jpeg = jpeg_curve([path for path in find_originals(options.originals) if path.name in names])
+    originals = [path for path in find_originals(options.originals) if path.name in names]
+    jpeg = jpeg_curve(originals, optimize=not options.usual_tables)
     for level, (bits, error), saved in zip(levels, learned, savings(learned, jpeg)):
         told = (
             f"rate {level}: {bits:.4f} bits per pixel, {error:.2f} dB, {bits / (1 + saved):.4f} in JPEG, {saved:+.1%}"
@@ -62,15 +65,16 @@ def learned_curve(measurements: Path) -> tuple[set[str], list[int], Curve]:
     return {row["image"] for row in rows}, levels, np.array(found)
 
 
-def jpeg_curve(originals: Sequence[Path]) -> Curve:
+def jpeg_curve(originals: Sequence[Path], *, optimize: bool = True) -> Curve:
     """Means over the originals at each of `QUALITIES`."""
-    points = np.array([[_jpeg(load_original(path, "RGB"), quality) for quality in QUALITIES] for path in originals])
+    loaded = (load_original(path, "RGB") for path in originals)
+    points = np.array([[_jpeg(original, quality, optimize) for quality in QUALITIES] for original in loaded])
     return np.asarray(points.mean(axis=0))
 
 
-def _jpeg(original: npt.NDArray[np.uint8], quality: int) -> tuple[float, float]:
+def _jpeg(original: npt.NDArray[np.uint8], quality: int, optimize: bool) -> tuple[float, float]:
     stream = BytesIO()
-    Image.fromarray(original).save(stream, "JPEG", quality=quality, optimize=True)
+    Image.fromarray(original).save(stream, "JPEG", quality=quality, optimize=optimize)
     decoded = np.asarray(Image.open(BytesIO(stream.getvalue())).convert("RGB"))
     return 8 * len(stream.getvalue()) / original[..., 0].size, psnr(original, decoded)
 

@@ -31,6 +31,8 @@ def test_it_tells_each_rate(originals: Path, tmp_path: Path, capsys: pytest.Capt
     out = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in out[:2]] == ["1:", "2:"] and all(line.endswith("-30.0%") for line in out[:2])
     assert out[2].startswith("mean over")
+    assert measure_learned.main([str(tmp_path), str(originals), "--usual-tables"]) == 0
+    assert "-30.0%" not in capsys.readouterr().out
 
 
 def test_jpegs_bits_and_errors_grow_together(originals: Path) -> None:
