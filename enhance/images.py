@@ -101,6 +101,11 @@ class ColourDescription:
         """Whether a viewer that knows nothing shows it as it is meant, or nearly: BT.709 or not said."""
         return self.primaries in (1, 2) and self.transfer in (1, 2, 6, 13, 14, 15)
 
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the values mean light of a high dynamic range: PQ or HLG."""
+        return self.transfer in (16, 18)
+
     def describe(self) -> str:
         """In words: "BT.2020, PQ"."""
         primaries = {1: "BT.709", 2: "", 5: "BT.601", 6: "BT.601", 9: "BT.2020", 11: "DCI-P3", 12: "P3"}

@@ -120,6 +120,7 @@ def main(options: argparse.Namespace) -> int:
         enhancer = Enhancer(options.model, **chosen_machine(options))
         enhancer.checkpoint(VVC.name)  # a missing model shows before anything waits for the other end of a pipe
         video = stack.enter_context(source)
+        knobs = knobs.of(video.facts.colour)
         wanted = options.frames or slice(None)
         count = None if video.count is None else len(range(video.count)[wanted])
         report = stack.enter_context(_Report(video.source, video.notes, count, quiet=options.quiet))

