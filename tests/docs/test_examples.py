@@ -62,6 +62,8 @@ def described(folder: Path) -> Path:
     photo.save(folder / "saved.png")
     with zipfile.ZipFile(folder / "book.cbz", "w") as book:
         book.write(folder / "photo.jpg", "1.jpg")
+    (folder / "books").mkdir()
+    shutil.copy(folder / "book.cbz", folder / "books" / "first.cbz")
     return folder
 
 
