@@ -254,3 +254,19 @@ def test_a_hang_up_that_is_ignored_stays_ignored(jpeg: Path, tiny_model_file: Pa
         process.send_signal(signal.SIGHUP)
         process.communicate(jpeg.read_bytes())
         assert process.returncode == 0
+
+
+def test_threads_of_libraries_do_not_spin_unless_the_user_says_so() -> None:
+    """Both are read when the libraries are imported, so nothing may import them before the command sets them."""
+    code = (
+        "import os, sys; sys.argv = ['enhance', '--version']\n"
+        "from enhance.cli.main import entry_point\n"
+        "assert not {'numpy', 'torch'} & set(sys.modules)\n"
+        "try:\n    entry_point()\n"
+        "finally:\n    print(os.environ['OMP_WAIT_POLICY'], os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    names = ("OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS")
+    free = {name: value for name, value in os.environ.items() if name not in names}
+    for said, expected in (({}, "PASSIVE 1"), ({names[0]: "ACTIVE", names[1]: "3"}, "ACTIVE 3")):
+        done = subprocess.run([sys.executable, "-c", code], env={**free, **said}, capture_output=True, text=True)
+        assert done.stdout.splitlines()[-1:] == [expected], done.stderr
