@@ -10,7 +10,6 @@ run's processes map into memory:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -18,19 +17,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import UsageError
 from enhance.frames.depth import to_dtype
+from enhance.images import Rate
 from enhance.learned.coding import decoded_at
 from enhance.learned.model import LearnedModel
 from enhance.learned.rate import LearnedRate
 from enhance.system.progress import progress_bar
 from enhance.training.calibration import calibrate
-from enhance.training.crops import Crops, to_tensor
+from enhance.training.crops import Crops
 from enhance.training.sources import Rng, Source, random_orientation
 
 SIDE = 256
@@ -114,22 +111,16 @@ class LearnedCrops(Crops):
             raise UsageError(f"crops of the learned codec are at most {SIDE} pixels, not {crop}")
         self.pairs, self.crop, self.seed = pairs, crop, seed
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
-        worker = get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        if worker is not None:  # without workers this is the process that trains
-            torch.set_num_threads(1)
-        while True:
-            index = int(rng.integers(len(self.pairs)))
-            top, left = (int(start) * _GRID for start in rng.integers((SIDE - self.crop) // _GRID + 1, size=2))
-            place = index, slice(top, top + self.crop), slice(left, left + self.crop)
-            turn, rate = random_orientation(rng), LearnedRate(int(self.pairs.rates[index]))
-            yield (
-                to_tensor(turn(self.pairs.originals[place])),
-                to_tensor(turn(self.pairs.decoded[place])),
-                torch.from_numpy(rate.conditioning()),
-                rate.level,
-            )
+    def pair(self, rng: Rng) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Rate]:
+        index = int(rng.integers(len(self.pairs)))
+        top, left = (int(start) * _GRID for start in rng.integers((SIDE - self.crop) // _GRID + 1, size=2))
+        place = index, slice(top, top + self.crop), slice(left, left + self.crop)
+        turn = random_orientation(rng)
+        return (
+            turn(self.pairs.originals[place]),
+            turn(self.pairs.decoded[place]),
+            LearnedRate(int(self.pairs.rates[index])),
+        )
 
 
 def calibrate_pairs(pairs: Pairs) -> tuple[RateTable, RateTable]:

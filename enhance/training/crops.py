@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from enhance.errors import DecodeError, UsageError
+from enhance.images import Rate
 from enhance.training.degradation import CodedCrop, JpegDegradation, Uint8
 from enhance.training.sources import Source
 
@@ -90,6 +91,19 @@ class Crops(IterableDataset[tuple[Tensor, Tensor, Tensor, float]]):
 
     seed: int
 
+    def pair(self, rng: np.random.Generator) -> tuple[Array, Array, Rate]:
+        """The next original and its base, [S, S, 3] as in `Batch`, and the base's rate."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
+        worker = get_worker_info()
+        if worker is not None:  # without workers this is the process that trains
+            torch.set_num_threads(1)
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        while True:
+            original, base, rate = self.pair(rng)
+            yield to_tensor(original), to_tensor(base), torch.from_numpy(rate.conditioning()), rate.level
+
 
 class RandomCrops(Crops):
     """An endless stream of coded crops.
@@ -104,15 +118,9 @@ class RandomCrops(Crops):
     def __init__(self, source: Source, crop: int, degradation: JpegDegradation, seed: int) -> None:
         self.source, self.crop, self.degradation, self.seed = source, crop, degradation, seed
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
-        worker = get_worker_info()
-        if worker is not None:  # without workers this is the process that trains
-            torch.set_num_threads(1)
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        while True:
-            coded = self.draw(rng)
-            rate = coded.rate
-            yield to_tensor(coded.original), to_tensor(coded.decoded), torch.from_numpy(rate.conditioning()), rate.level
+    def pair(self, rng: np.random.Generator) -> tuple[Array, Array, Rate]:
+        coded = self.draw(rng)
+        return coded.original, coded.decoded, coded.rate
 
     def draw(self, rng: np.random.Generator) -> CodedCrop:
         """The next crop and what is told of its coding."""

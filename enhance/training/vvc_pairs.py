@@ -9,7 +9,7 @@ before it, as files that the run's processes map into memory:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,19 +19,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from enhance.codecs.vvc.encoding import encode_vvc
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import DecodeError, UsageError
 from enhance.frames.depth import code_values, to_dtype
+from enhance.images import Rate
 from enhance.system.atomic_file import atomic_file
 from enhance.system.progress import progress_bar
 from enhance.training.calibration import calibrate
-from enhance.training.crops import Crops, centre, load_image, to_tensor
+from enhance.training.crops import Crops, centre, load_image
 from enhance.training.degradation import Uint8
 from enhance.training.sources import random_orientation
 
@@ -254,22 +252,12 @@ class PairCrops(Crops):
         if not self.pairs:
             raise UsageError(f"no coded square is as large as a crop of {crop} pixels")
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
-        worker = get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        if worker is not None:  # without workers this is the process that trains
-            torch.set_num_threads(1)
-        while True:
-            original, base, rate = self.pairs[int(rng.integers(len(self.pairs)))]
-            top, left = (int(rng.integers((side - self.crop) // _GRID + 1)) * _GRID for side in original.shape[:2])
-            rows, columns = slice(top, top + self.crop), slice(left, left + self.crop)
-            turn = random_orientation(rng)
-            yield (
-                to_tensor(turn(original[rows, columns])),
-                to_tensor(turn(base[rows, columns])),
-                torch.from_numpy(rate.conditioning()),
-                rate.level,
-            )
+    def pair(self, rng: np.random.Generator) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Rate]:
+        original, base, rate = self.pairs[int(rng.integers(len(self.pairs)))]
+        top, left = (int(rng.integers((side - self.crop) // _GRID + 1)) * _GRID for side in original.shape[:2])
+        rows, columns = slice(top, top + self.crop), slice(left, left + self.crop)
+        turn = random_orientation(rng)
+        return turn(original[rows, columns]), turn(base[rows, columns]), rate
 
 
 def calibrate_pairs(pairs: Sequence[CodedSquare], *, progress: bool = True) -> tuple[RateTable, RateTable]:
