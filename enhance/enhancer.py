@@ -195,7 +195,7 @@ class Enhancer:
         checkpoint.denoiser.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return checkpoint
 
-    @runtime.denormals_flushed()
+    @runtime.computing()
     def run(
         self,
         decoded: DecodedImage,
@@ -290,7 +290,7 @@ class Enhancer:
         pixels = np.array(to_dtype(decoded.pixels, dtype))
         return EnhancedImage(pixels, record, decoded.metadata, decoded.source)
 
-    @runtime.denormals_flushed()
+    @runtime.computing()
     def run_batch(
         self, images: torch.Tensor, rates: Sequence[Rate], knobs: Knobs | None = None
     ) -> tuple[torch.Tensor, tuple[EnhancementRecord, ...]]:

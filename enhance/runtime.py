@@ -12,6 +12,7 @@ import torch
 
 from enhance.errors import DeviceError, UsageError
 from enhance.system import arithmetic
+from enhance.system.heap import freed_memory_kept
 
 DTYPES = {"float32": torch.float32, "fp32": torch.float32, "bfloat16": torch.bfloat16, "bf16": torch.bfloat16}
 _MOST_THREADS = 1024  # the library that starts them ends the process where it cannot
@@ -103,6 +104,13 @@ def threads_that_compute_alone(count: int) -> Iterator[ThreadPoolExecutor]:
 def use_one_thread() -> None:
     """Has the calling thread compute alone; threads that have computed before keep the number of theirs."""
     torch.set_num_threads(1)
+
+
+@contextmanager
+def computing() -> Iterator[None]:
+    """What the network wants of the process while it computes: denormals flushed, and freed memory kept."""
+    with denormals_flushed(), freed_memory_kept():
+        yield
 
 
 @contextmanager

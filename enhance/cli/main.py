@@ -26,6 +26,7 @@ from enhance.cli.console import log_on_stderr, occupy_closed_streams, say
 from enhance.cli.parser import Parser
 from enhance.errors import EnhanceError, UsageError, did_you_mean
 from enhance.system.atomic_file import as_output_error
+from enhance.system.heap import freed_memory_kept
 
 INTERRUPTED = 130
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -124,6 +125,7 @@ def _run(argv: list[str]) -> int:
     parser, module = command_parser(argv[0])
     arguments = parser.parse_args(argv[1:])
     with log_on_stderr(logging.DEBUG if arguments.verbose else logging.WARNING), ExitStack() as stack:
+        stack.enter_context(freed_memory_kept())
         if getattr(arguments, "json_progress", False):
             from enhance.system.progress import progress_as_json
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from enhance.system import heap
+
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "could not create a memory object", "bad_alloc")
 
 
@@ -17,7 +19,7 @@ def free_memory(device: torch.device) -> int:
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + kept
     limits = [limit for limit in (_available_memory(), _cgroup_headroom()) if limit is not None]
-    return max(0, min(limits)) if limits else 2**31
+    return max(0, min(limits)) + heap.unused() if limits else 2**31
 
 
 def _available_memory() -> int | None:
