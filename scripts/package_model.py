@@ -36,6 +36,7 @@ def main() -> None:
     standard = SamplingDefaults()
     parser.add_argument("--start", type=float, default=standard.start, help="noise level t_s of the late start")
     parser.add_argument("--init", choices=["mmse", "gaussian"], default=standard.init)
+    parser.add_argument("--sampler", choices=["ddim", "ddpm"], default=standard.sampler, help="of more than one step")
     for mode in standard.modes:
         parser.add_argument(f"--{mode}", nargs=2, metavar=("STEPS", "PERCEPTION"), required=True)
     parser.add_argument("--photos", type=Path, nargs="+", default=[], help="folders on which to measure its trust")
@@ -46,7 +47,7 @@ def main() -> None:
     for mode in standard.modes:
         steps, perception = getattr(options, mode)
         modes[mode] = {"steps": int(steps), "perception": float(perception)}
-    sampling = SamplingDefaults(start=options.start, init=options.init, modes=modes)
+    sampling = SamplingDefaults(options.start, options.init, options.sampler, modes=modes)
     model = load_checkpoint(options.model)
     if options.average:
         models = [model, *map(load_checkpoint, options.average)]
