@@ -125,7 +125,9 @@ def _originals(options: argparse.Namespace) -> list[Path | None]:
     if not given:
         return [None] * len(options.files)
     if len(given) == 1 and given[0].is_dir():
-        found = {path.stem: path for path in sorted(given[0].iterdir())}
+        from enhance.batch.plan import PICTURE_EXTENSIONS
+
+        found = {path.stem: path for path in sorted(given[0].iterdir()) if path.suffix.lower() in PICTURE_EXTENSIONS}
         given = [found.get(Path(name).stem, given[0] / Path(name).stem) for name in options.files]
     if len(given) != len(options.files):
         raise UsageError(f"{len(given)} originals for {len(options.files)} files", hint="name one for each, in order")

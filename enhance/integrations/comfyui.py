@@ -9,17 +9,13 @@ torch is imported with the first name that is asked for; of ComfyUI nothing is, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from enhance.integrations.on_demand import on_demand
 
 if TYPE_CHECKING:
     from enhance.integrations.comfyui_nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from enhance.integrations import comfyui_nodes
-
-    return getattr(comfyui_nodes, name)
+__getattr__ = on_demand(__name__, NODE_CLASS_MAPPINGS="comfyui_nodes", NODE_DISPLAY_NAME_MAPPINGS="comfyui_nodes")

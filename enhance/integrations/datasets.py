@@ -7,17 +7,13 @@ torch is imported with the first name that is asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from enhance.integrations.on_demand import on_demand
 
 if TYPE_CHECKING:
     from enhance.integrations.file_enhancer import EnhancedFile, FileEnhancer
 
 __all__ = ["EnhancedFile", "FileEnhancer"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from enhance.integrations import file_enhancer
-
-    return getattr(file_enhancer, name)
+__getattr__ = on_demand(__name__, EnhancedFile="file_enhancer", FileEnhancer="file_enhancer")

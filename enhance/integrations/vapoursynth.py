@@ -8,17 +8,13 @@ Neither vapoursynth nor torch is imported before something is used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from enhance.integrations.on_demand import on_demand
 
 if TYPE_CHECKING:
     from enhance.integrations.vapoursynth_clip import enhance
 
 __all__ = ["enhance"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from enhance.integrations import vapoursynth_clip
-
-    return getattr(vapoursynth_clip, name)
+__getattr__ = on_demand(__name__, enhance="vapoursynth_clip")

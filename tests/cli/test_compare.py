@@ -56,6 +56,7 @@ def test_originals_give_decibels(originals: Path, tmp_path: Path, compare: Run) 
     source = sorted(originals.glob("*.png"))[0]
     coded = tmp_path / f"{source.stem}.jpg"
     Image.open(source).save(coded, quality=20)
+    (originals / f"{source.stem}.txt").write_text("what it shows")  # of the same name, and later in order
     for given in (source, originals):
         page = tmp_path / "page.html"
         assert compare(coded, "-o", page, "--original", given, "--modes", "balanced", "--force") == 0
