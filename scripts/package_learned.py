@@ -14,6 +14,7 @@ import numpy as np
 from enhance.learned.base_training import load_trained
 from enhance.learned.counting import counted_tables
 from enhance.learned.model import model_of, save_model, serialise
+from enhance.learned.packing import pack
 from enhance.learned.tables import logistic_tables
 from enhance.training.crops import centre, find_images, load_image
 
@@ -33,7 +34,7 @@ def main() -> None:
         photo = load_image(path)
         squares.append(np.ascontiguousarray(centre(photo, *(min(256, side) for side in photo.shape[:2]))))
     tables = counted_tables(model_of(codec, logistic_tables()), squares)
-    save_model(serialise(codec, tables, training), options.output)
+    save_model(pack(serialise(codec, tables, training)), options.output)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from enhance.errors import DecodeError, UnsupportedImageError
 from enhance.learned.file_format import CodedFile
 from enhance.learned.model import LearnedModel
 from enhance.learned.network import BLOCK, STRIDE, LearnedConfig
+from enhance.learned.padding import padded
 from enhance.learned.quantiser import choose
 from enhance.learned.rate import check_rate
 from enhance.learned.symbols import HIGHEST, decode_symbols, encode_symbols
@@ -67,8 +68,7 @@ class _Symbols(NamedTuple):
 @torch.no_grad()
 def _symbols(pixels: Uint8, rate: int, model: LearnedModel) -> _Symbols:
     check_rate(rate, model.rates)
-    colour = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
-    y = _latent(_padded(colour), rate - 1, model)
+    y = _latent(padded(pixels, STRIDE).sub_(0.5), rate - 1, model)
     values = model.codec.hyper_latent(y, torch.tensor([rate - 1]))[0].double()
     hyper = (values - model.entropy.hyper_means(rate - 1)[:, None, None]).round().clamp(-HIGHEST, HIGHEST).int()
     means, indices = model.entropy.latent(hyper, rate - 1)
@@ -145,13 +145,6 @@ def _decoded_latent(coded: CodedFile, model: LearnedModel, source: str) -> Tenso
 
 def _hyper_indices(symbols: Tensor, rate: int, model: LearnedModel) -> Any:
     return np.repeat(model.entropy.hyper_indices(rate - 1).numpy(), symbols[0].numel())
-
-
-def _padded(pixels: Uint8) -> Tensor:
-    """[H, W, 3] to [1, 3, H', W'] in [-0.5, 0.5], its last row and column repeated up to multiples of 64."""
-    below, right = (-side % STRIDE for side in pixels.shape[:2])
-    whole = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
-    return torch.from_numpy(np.ascontiguousarray(whole.transpose(2, 0, 1)))[None].float().div_(255).sub_(0.5)
 
 
 def _latent(x: Tensor, rate: int, model: LearnedModel) -> Tensor:

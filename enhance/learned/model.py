@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from enhance.errors import WeightsError
 from enhance.learned.integers import LAYERS, IntegerEntropy, quantise
 from enhance.learned.network import LearnedCodec, LearnedConfig
+from enhance.learned.packing import MARK, unpack
 from enhance.learned.tables import SymbolTables
 from enhance.system.atomic_file import atomic_file
 
@@ -36,7 +37,8 @@ class LearnedModel:
         entropy: that in integers.
         tables: the probabilities of symbols.
         training: how it was trained, plain JSON values.
-        sha256: hash of the file, hexadecimal; files that it codes name the beginning of it.
+        sha256: hash of the file as `serialise` gives it, packed or not, hexadecimal; files that it codes name the
+            beginning of it.
     """
 
     codec: LearnedCodec
@@ -75,18 +77,20 @@ def serialise(codec: LearnedCodec, tables: SymbolTables, training: dict[str, Any
 
 
 def save_model(content: bytes, path: Path) -> None:
-    """Writes what `serialise` gave, atomically."""
+    """Writes what `serialise` or `pack` gave, atomically."""
     with atomic_file(path, overwrite=True) as stream:
         stream.write(content)
 
 
 def load_model(content: bytes, name: str = "<memory>") -> LearnedModel:
-    """Reads a model's file.
+    """Reads a model's file, packed or as `serialise` gives it.
 
     Raises:
         WeightsError: it is damaged, or of another version.
     """
     try:
+        if _metadata(content).get("format") == MARK:
+            content = unpack(content, _MOST_BYTES)
         described = _description(content)
         config = LearnedConfig.from_dict(described["network"])
         tensors = load(content)
@@ -115,11 +119,16 @@ def open_model(path: Path) -> LearnedModel:
     return load_model(content, str(path))
 
 
-def _description(content: bytes) -> dict[str, Any]:
+def _metadata(content: bytes) -> dict[str, str]:
     size = int.from_bytes(content[:8], "little")
     if size > 1 << 20:
         raise ValueError("its header is larger than any")
-    described: dict[str, Any] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["codec"])
+    found: dict[str, str] = json.loads(content[8 : 8 + size])["__metadata__"]
+    return found
+
+
+def _description(content: bytes) -> dict[str, Any]:
+    described: dict[str, Any] = json.loads(_metadata(content)["codec"])
     if described.get("format") != FORMAT:
         raise WeightsError(f"not a learned codec of the format {FORMAT}")
     return described

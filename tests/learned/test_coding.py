@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from enhance.codecs.registry import decode as decode_any
 from enhance.codecs.registry import inspect
-from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError
+from enhance.errors import DecodeError, EnhanceError, UnsupportedImageError, UsageError, WeightsError
 from enhance.learned import coding
 from enhance.learned.coding import decode, encode
 from enhance.learned.decoder import LearnedDecoder
@@ -22,6 +22,8 @@ from enhance.learned.file_format import MAGIC, CodedFile, parse
 from enhance.learned.integers import quantise
 from enhance.learned.model import LearnedModel, load_model, serialise
 from enhance.learned.network import LearnedCodec
+from enhance.learned.packing import pack, unpack
+from enhance.learned.padding import padded
 from enhance.learned.tables import logistic_tables
 from enhance.system.limits import Limits
 from tests.learned.test_integers import threads
@@ -86,9 +88,9 @@ def test_bands_are_not_seen(
     monkeypatch.setattr(coding, "_BAND_PIXELS", 1)
     tall = np.tile(picture, (4, 1, 1))
     assert np.abs(decode(coded, model) - whole).max() < 1e-5
-    banded = coding._latent(coding._padded(tall), 2, model)
+    banded = coding._latent(padded(tall, coding.STRIDE).sub_(0.5), 2, model)
     monkeypatch.setattr(coding, "_BAND_PIXELS", 1 << 30)
-    assert torch.allclose(banded, coding._latent(coding._padded(tall), 2, model), atol=1e-4)
+    assert torch.allclose(banded, coding._latent(padded(tall, coding.STRIDE).sub_(0.5), 2, model), atol=1e-4)
 
 
 def test_the_registry_knows_it(decoder: LearnedDecoder, coded: CodedFile, picture: Picture) -> None:
@@ -174,3 +176,23 @@ def test_a_damaged_model_is_refused(network: LearnedCodec) -> None:
 def test_the_same_network_is_the_same_file(network: LearnedCodec) -> None:
     contents = {serialise(network, logistic_tables(), {"steps": 1}) for _ in range(8)}
     assert len(contents) == 1, "files name their model by its hash"
+
+
+def test_a_packed_model_is_the_same_model(network: LearnedCodec, coded: CodedFile, picture: Picture) -> None:
+    """Smaller, without loss, and files that the other coded stay readable."""
+    content = serialise(network, logistic_tables(), {})
+    packed = pack(content)
+    assert len(packed) < 0.95 * len(content) and unpack(packed, len(content)) == content
+    model = load_model(packed)
+    assert model.sha256 == load_model(content).sha256
+    assert np.array_equal(decode(coded, model), decode(coded, load_model(content)))
+
+
+def test_a_damaged_packed_model_is_refused(network: LearnedCodec) -> None:
+    packed = pack(serialise(network, logistic_tables(), {}))
+    flipped = packed[:-200] + bytes([packed[-200] ^ 255]) + packed[-199:]
+    for wrong in (packed[:-5], flipped, pack(b"no model")):
+        with pytest.raises(WeightsError, match=r"cannot be read|not a learned codec"):
+            load_model(wrong, "base.safetensors")
+    with pytest.raises(ValueError, match="larger than any"):
+        unpack(packed, 1000)
