@@ -1,4 +1,4 @@
-"""A picture of the learned codec as a file; `docs/learned.md` describes it byte by byte."""
+"""A picture of a learned codec as a file; `docs/learned.md` describes it byte by byte."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class CodedFile:
         width, height: in pixels.
         indices: CRC-32 of the indices of the latent's tables, one byte each, as the encoder computed them.
         hyper, latent: the coded symbols.
+        magic: the file's first bytes, which tell the codec.
     """
 
     rate: int
@@ -37,19 +38,15 @@ class CodedFile:
     indices: int
     hyper: bytes
     latent: bytes
+    magic: bytes = MAGIC
 
     def to_bytes(self) -> bytes:
         head = _HEAD.pack(
-            MAGIC, VERSION, self.rate, _GRAY * self.is_gray, self.model, self.width, self.height, self.indices,
+            self.magic, VERSION, self.rate, _GRAY * self.is_gray, self.model, self.width, self.height, self.indices,
             len(self.hyper), len(self.latent),
         )  # fmt: skip
         content = head + self.hyper + self.latent
         return content + _CHECK.pack(zlib.crc32(content))
-
-
-def is_coded(head: bytes) -> bool:
-    """Whether a file that begins so is one of these."""
-    return head.startswith(MAGIC)
 
 
 def parse(data: bytes, source: str) -> CodedFile:
@@ -61,7 +58,7 @@ def parse(data: bytes, source: str) -> CodedFile:
     """
     if len(data) < _HEAD.size + _CHECK.size:
         raise DecodeError("the file is cut inside its header", source=source, hint=_FRESH_COPY)
-    _, version, rate, flags, model, width, height, indices, hyper, latent = _HEAD.unpack_from(data)
+    magic, version, rate, flags, model, width, height, indices, hyper, latent = _HEAD.unpack_from(data)
     if version != VERSION or flags & ~_GRAY:
         raise UnsupportedImageError(f"version {version}.{flags}", source=source, hint="use a later enhance")
     size = _HEAD.size + hyper + latent + _CHECK.size
@@ -74,4 +71,4 @@ def parse(data: bytes, source: str) -> CodedFile:
         raise DecodeError(f"a picture of {width}x{height} pixels", source=source, hint=_FRESH_COPY)
     start = _HEAD.size
     strings = data[start : start + hyper], data[start + hyper : start + hyper + latent]
-    return CodedFile(rate, bool(flags & _GRAY), model, width, height, indices, *strings)
+    return CodedFile(rate, bool(flags & _GRAY), model, width, height, indices, *strings, magic)

@@ -46,12 +46,17 @@ class LearnedRate:
         return step_of(trade_off(self.rate - 1))
 
     def conditioning(self) -> npt.NDArray[np.float32]:
-        """[`conditioning.SIZE`]: the step in the place of JPEG's tables, the same for all coefficients, and 4:4:4."""
-        steps = np.full(_COEFFICIENTS, math.log2(self.step) / 4 - 1)  # as `log_steps`
-        return conditioning.pack(luma=steps, chroma=steps)
+        """[`conditioning.SIZE`]: as `step_conditioning` has it."""
+        return step_conditioning(self.step)
 
     def describe(self) -> dict[str, Any]:
         return {"rate": self.rate}
+
+
+def step_conditioning(step: float) -> npt.NDArray[np.float32]:
+    """[`conditioning.SIZE`]: a step in the place of JPEG's tables, the same for all coefficients, and 4:4:4."""
+    steps = np.full(_COEFFICIENTS, math.log2(step) / 4 - 1)  # as `log_steps`
+    return conditioning.pack(luma=steps, chroma=steps)
 
 
 def trade_off(rate: int, rates: int = RATES) -> float:
