@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `enhance encode` understands."""
     parser.add_argument("picture", metavar="PICTURE", help="a PNG, WebP, BMP or TIFF file, or one that enhance decodes")
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="its name says the codec: .msh for example")
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="its name says the codec: .msh, say")
     parser.add_argument("--rate", type=int, required=True, help="of the codec: 1..8 for .msh, 1 is the smallest file")
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
     add_limit_arguments(parser.add_argument_group("limits: what an input may be at most"))

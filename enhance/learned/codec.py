@@ -22,4 +22,5 @@ LEARNED = Codec(
     options=("base",),
     level="rate",
     encoder=RateEncoder(1, RATES, _encode),
+    weights="learned.safetensors",
 )

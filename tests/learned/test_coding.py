@@ -21,7 +21,7 @@ from enhance.learned.decoder import LearnedDecoder
 from enhance.learned.file_format import MAGIC, CodedFile, parse
 from enhance.learned.integers import quantise
 from enhance.learned.model import LearnedModel, load_model, serialise
-from enhance.learned.network import LearnedCodec
+from enhance.learned.network import STRIDE, LearnedCodec
 from enhance.learned.packing import pack, unpack
 from enhance.learned.padding import padded
 from enhance.learned.tables import logistic_tables
@@ -88,9 +88,9 @@ def test_bands_are_not_seen(
     monkeypatch.setattr(coding, "_BAND_PIXELS", 1)
     tall = np.tile(picture, (4, 1, 1))
     assert np.abs(decode(coded, model) - whole).max() < 1e-5
-    banded = coding._latent(padded(tall, coding.STRIDE).sub_(0.5), 2, model)
+    banded = coding._latent(padded(tall, STRIDE).sub_(0.5), 2, model)
     monkeypatch.setattr(coding, "_BAND_PIXELS", 1 << 30)
-    assert torch.allclose(banded, coding._latent(padded(tall, coding.STRIDE).sub_(0.5), 2, model), atol=1e-4)
+    assert torch.allclose(banded, coding._latent(padded(tall, STRIDE).sub_(0.5), 2, model), atol=1e-4)
 
 
 def test_the_registry_knows_it(decoder: LearnedDecoder, coded: CodedFile, picture: Picture) -> None:

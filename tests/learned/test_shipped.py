@@ -13,9 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
-from enhance.learned.coding import decode, encode
+from enhance import Enhancer, Knobs
+from enhance.enhancer import WEIGHTS
+from enhance.images import DecodedImage
+from enhance.learned.codec import LEARNED
+from enhance.learned.coding import decode, decoded_at, encode
 from enhance.learned.file_format import parse
 from enhance.learned.model import SHIPPED, LearnedModel, open_model
+from enhance.learned.rate import LearnedRate
 from tests.learned.test_integers import threads
 
 pytest.importorskip("constriction")
@@ -62,6 +67,20 @@ def test_it_codes_photos_well(shipped: LearnedModel, photo: npt.NDArray[np.uint8
     bits, quality = zip(*found)
     assert list(bits) == sorted(bits) and list(quality) == sorted(quality)
     assert quality[2] > quality[0] + 5
+
+
+@pytest.mark.parametrize("rate", [1, 4])
+def test_enhancement_brings_a_photo_nearer(rate: int, shipped: LearnedModel, photo: npt.NDArray[np.uint8]) -> None:
+    decoded = DecodedImage(decoded_at(photo, rate, shipped), LearnedRate(rate), source="a")
+    enhancer = Enhancer(WEIGHTS / str(LEARNED.weights), device="cpu", dtype="float32")
+    errors = {
+        mode: np.mean((enhancer.run(decoded, Knobs(mode=mode)).pixels * 255.0 - photo) ** 2)
+        for mode in ("fidelity", "balanced", "perceptual")
+    }
+    before = np.mean((decoded.pixels * 255.0 - photo) ** 2)
+    assert errors["fidelity"] == min(errors.values())
+    for error in errors.values():
+        assert 10 * np.log10(before / error) > 0.15
 
 
 @pytest.fixture(scope="module")
