@@ -120,7 +120,7 @@ def from_blocks(blocks: Array, shape: tuple[int, int]) -> Array:
 
 
 def transform(blocks: Array, matrix: Array) -> Array:
-    """Blocks [N, 64] times a matrix [64, 64], `DCT` or `INVERSE_DCT`.
+    """Blocks [N, 64] times a matrix [64, M], `DCT` or `INVERSE_DCT` or some columns of them.
 
     The product is made of small ones of one size, for which no library for linear algebra starts threads of its own.
     Those would not keep to `--threads`, and with a picture in each of several threads they would wait for each other:
@@ -128,7 +128,7 @@ def transform(blocks: Array, matrix: Array) -> Array:
     """
     missing = np.zeros((-len(blocks) % _GROUP, 64), np.float32)
     whole = np.concatenate([blocks, missing]) if len(missing) else blocks
-    products: Array = np.matmul(whole.reshape(-1, _GROUP, 64), matrix).reshape(-1, 64)
+    products: Array = np.matmul(whole.reshape(-1, _GROUP, 64), matrix).reshape(-1, matrix.shape[1])
     return products[: len(blocks)]
 
 

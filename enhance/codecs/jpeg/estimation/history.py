@@ -16,6 +16,7 @@ from enhance.codecs.jpeg.estimation.same_grid import search_same_grid
 from enhance.codecs.jpeg.estimation.samples import Corners, Offset, Sample, Values, take_sample, take_views
 from enhance.codecs.jpeg.estimation.scaling import search_scales
 from enhance.codecs.jpeg.estimation.tables import all_tables
+from enhance.codecs.jpeg.estimation.windows import grids_worth_a_look
 from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
 from enhance.images import Pixels
 
@@ -100,7 +101,8 @@ def _earlier(sample: Sample, pixels: Pixels, last: JpegRate) -> Coding | None:
     coding = LastCoding(sample.luma, steps)
     found = _convincing(search_same_grid(sample, coding.indices, steps, candidates))
     if found is None or not _is_known(found):
-        found = _convincing(search(sample, _GRIDS[1:], coding.variances, candidates, at_first_sight=True))
+        grids = grids_worth_a_look(sample, coding, candidates)
+        found = _convincing(search(sample, grids, coding.variances, candidates, seen=True))
     return _scaled(pixels, sample, candidates, last) if found is None else _coding(found, pixels, last)
 
 

@@ -24,6 +24,7 @@ from enhance.codecs.jpeg.estimation.tables import LARGEST_STEP
 # Classes of noise, standard deviations in units of a coefficient. 0.4: decoded, and not coded again.
 NOISE = np.array([0.4, 0.7, 1.2, 2.1, 3.7, 6.5])
 _BORDERS = (NOISE[1:] * NOISE[:-1]).astype(np.float32)  # of the variance
+_GROUP = 1 << 18  # multiplications
 _RANGE = 512.0  # larger coefficients say nothing
 _OUTLIERS = 0.1
 _COARSEST = 0.6  # noise of so many steps hides them
@@ -35,10 +36,16 @@ VERY_FEW = 64
 
 _WIDTHS = NOISE / 1.5  # of bins
 _SIZES = (_RANGE / _WIDTHS).astype(int)
-_STARTS = np.concatenate([[0], np.cumsum(_SIZES)])
-_BINS = int(_STARTS[-1])
+_BINS = int(_SIZES.sum())
+# Of each class: bins in a unit of a coefficient, the number of its first bin, and of the last one from that on.
+_DENSITIES = (1 / _WIDTHS).astype(np.float32)
+_FIRST = (np.cumsum(_SIZES) - _SIZES).astype(np.int32)
+_LAST = (_SIZES - 1).astype(np.int32)
+SILENT = _BINS - 1
+"""The number of a bin that says nothing."""
 _WIDE = 0.5
 _WIDE_BINS = int(_RANGE / _WIDE)
+_EVERY = tuple(range(LARGEST_STEP + 1))
 
 
 @lru_cache(maxsize=len(_FACTORS))
@@ -48,10 +55,12 @@ def _log_ratios(factor: float) -> Values:
     return np.concatenate([_ratios(noise * factor, width, size) for noise, width, size in classes])
 
 
-@lru_cache(maxsize=1)
-def _log_ratios_of_any_noise() -> list[Values]:
-    """For each class of noise but the smallest: [_WIDE_BINS, LARGEST_STEP + 1], over the same bins of |c|."""
-    return [_ratios(noise, _WIDE, _WIDE_BINS) for noise in NOISE[1:]]
+@lru_cache(maxsize=2)
+def _log_ratios_of_any_noise(steps: tuple[int, ...]) -> Values:
+    """[_WIDE_BINS, classes of noise but the smallest, S]: log r for some steps, over the same bins of |c| for all."""
+    if len(steps) <= LARGEST_STEP:
+        return np.ascontiguousarray(_log_ratios_of_any_noise(_EVERY)[:, :, steps])
+    return np.stack([_ratios(noise, _WIDE, _WIDE_BINS) for noise in NOISE[1:]], axis=1)
 
 
 def _ratios(noise: float, width: float, size: int) -> Values:
@@ -79,13 +88,13 @@ def evidence(coefficients: Values, variances: Values) -> Values:
     Returns:
         [F, LARGEST_STEP + 1], in nats.
     """
-    bins = _bins(coefficients, variances)
+    bins = number_bins(coefficients, variances)
     if len(bins) <= VERY_FEW:
         return np.asarray(_log_ratios(_FACTORS[0])[bins].sum(axis=0))
     if len(bins) <= _FEW:
         return np.maximum(*(_log_ratios(factor)[bins].sum(axis=0) for factor in _FACTORS))
     counts = _count(bins, _BINS)
-    return np.maximum(*(counts @ _log_ratios(factor) for factor in _FACTORS))
+    return np.maximum(*(_product(counts, _log_ratios(factor)) for factor in _FACTORS))
 
 
 def evidence_of_groups(
@@ -101,33 +110,69 @@ def evidence_of_groups(
     Returns:
         [G, F, S], in nats.
     """
-    bins = _bins(coefficients, variances)
-    ratios = np.ascontiguousarray(_log_ratios(_FACTORS[0])[:, steps])
+    bins = number_bins(coefficients, variances)
+    ratios = log_ratios_of(steps)
     stops = [*starts[1:], len(bins)]
     return np.stack([ratios[bins[start:stop]].sum(axis=0) for start, stop in zip(starts, stops)])
 
 
-def evidence_with_any_noise(coefficients: Values) -> Values:
-    """As `evidence`, where nothing is known of the noise: that of the class which speaks most for the step."""
-    bins = np.minimum(np.rint(np.abs(coefficients) / _WIDE).astype(np.int64), _WIDE_BINS - 1)
-    # Few coefficients are large: most of the table is not needed.
-    used = int(bins.max(initial=0)) + 1
-    counts = _count(bins, used)
-    return np.asarray(np.max([counts @ ratios[:used] for ratios in _log_ratios_of_any_noise()], axis=0))
+def evidence_with_any_noise(coefficients: Values, steps_of_mean: tuple[int, ...] | None = None) -> Values:
+    """As `evidence`, where nothing is known of the noise: that of the class which speaks most for the step.
+
+    Args:
+        coefficients: [N, F], of blocks on one grid, the mean first.
+        steps_of_mean: those that are looked at for the mean, which takes most of the time; None: all.
+    """
+    bins = np.minimum(np.rint(np.abs(coefficients) / _WIDE).astype(np.int32), _WIDE_BINS - 1)
+    total = np.zeros((bins.shape[1], LARGEST_STEP + 1), np.float32)
+    means = _EVERY if steps_of_mean is None else steps_of_mean
+    total[0, means] = _most_likely(bins[:, :1], means)
+    total[1:] = _most_likely(bins[:, 1:], _EVERY)
+    return total
 
 
-def _count(bins: npt.NDArray[np.int64], num_bins: int) -> Values:
+def _most_likely(bins: npt.NDArray[np.int32], steps: tuple[int, ...]) -> Values:
+    """[F, S]: the evidence with the class of noise that speaks most for a step."""
+    ratios = _log_ratios_of_any_noise(steps)
+    # Few coefficients but means are large: most of the table is not needed.
+    counts = _count(bins, int(bins.max(initial=0)) + 1)
+    products = _product(counts, ratios.reshape(len(ratios), -1))
+    return np.asarray(products.reshape(len(counts), -1, len(steps)).max(axis=1))
+
+
+def _product(counts: Values, ratios: Values) -> Values:
+    """[F, S]: counts [F, bins] times ratios [bins or more, S].
+
+    Only of bins that are met, and in parts: no library for linear algebra starts threads for products that small.
+    """
+    met = np.flatnonzero(counts.any(axis=0))
+    size = max(1, _GROUP // (counts.shape[0] * ratios.shape[1]))
+    total = np.zeros((counts.shape[0], ratios.shape[1]), np.float32)
+    for start in range(0, len(met), size):
+        some = met[start : start + size]
+        total += counts[:, some] @ ratios[some]
+    return total
+
+
+def _count(bins: npt.NDArray[np.integer], num_bins: int) -> Values:
     """[F, num_bins]: how often each bin is met at each frequency."""
     count = bins.shape[1]
     flat = (bins + np.arange(count) * num_bins).ravel()
     return np.bincount(flat, minlength=count * num_bins).reshape(count, num_bins).astype(np.float32)
 
 
-def _bins(coefficients: Values, variances: Values) -> npt.NDArray[np.int64]:
-    """[N, F]: the bin of each coefficient."""
-    classes = np.searchsorted(_BORDERS, variances.ravel()).reshape(variances.shape)
-    bins = np.rint(np.abs(coefficients) / _WIDTHS[classes]).astype(np.int64)
-    return np.asarray(np.minimum(bins, (_SIZES - 1)[classes]) + _STARTS[classes])
+def number_bins(coefficients: Values, variances: Values) -> npt.NDArray[np.int32]:
+    """The number of each coefficient's bin among those of `log_ratios_of`; all of one shape."""
+    classes = np.zeros(variances.shape, np.int8)
+    for border in _BORDERS:
+        classes += variances > border
+    bins = np.rint(np.abs(coefficients) * _DENSITIES.take(classes)).astype(np.int32)
+    return np.asarray(np.minimum(bins, _LAST.take(classes)) + _FIRST.take(classes))
+
+
+def log_ratios_of(steps: npt.NDArray[np.int64]) -> Values:
+    """[bins, S]: what a coefficient in each bin says for some steps, in nats."""
+    return np.ascontiguousarray(_log_ratios(_FACTORS[0])[:, steps])
 
 
 def of_tables(steps_evidence: Values, tables: npt.NDArray[np.int64]) -> Values:

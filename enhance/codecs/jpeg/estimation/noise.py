@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from enhance.codecs.jpeg.estimation.samples import Corners, Values
-from enhance.codecs.jpeg.planes import DCT, to_blocks
+from enhance.codecs.jpeg.planes import DCT, to_blocks, transform
 
 ROUNDING = 0.12
 """Variance of a coefficient of a decoded picture: its samples are rounded to whole numbers (1/12), twice in part."""
@@ -27,12 +27,28 @@ class LastCoding:
 
     def __init__(self, luma: Values, steps: npt.NDArray[np.int64]) -> None:
         height, width = luma.shape[0] // 8 * 8, luma.shape[1] // 8 * 8
-        scale = steps.astype(np.float32)
-        self.indices = np.rint((to_blocks(luma[:height, :width]) @ DCT) / scale).reshape(height // 8, width // 8, 64)
-        quantised = scale**2 / 12
-        variances = np.where(self.indices != 0, quantised, np.minimum(_lost(self.indices, scale), quantised))
+        self._scale = steps.astype(np.float32)
+        indices = transform(to_blocks(luma[:height, :width]), DCT / self._scale)
+        self.indices: Values = np.rint(indices, out=indices).reshape(height // 8, width // 8, 64)
+
+    @cached_property
+    def _lost(self) -> Values:
+        """[64]: mean square of what became zero, if all coefficients were Laplacian and so many became zero."""
+        kept = np.clip(np.count_nonzero(self.indices, axis=(0, 1)) / self.indices[..., 0].size, 1e-4, 0.98)
+        scale = self._scale / (-2 * np.log(kept))  # the share beyond half a step is exp(-Q / 2b)
+        half = self._scale / 2
+        tail = np.exp(-half / scale)
+        return np.asarray((2 * scale**2 - tail * (half**2 + 2 * half * scale + 2 * scale**2)) / (1 - tail))
+
+    def own_variances(self, indices: Values) -> Values:
+        """[..., 64]: of the error in the coefficients that some indices stand for, on the last coding's own grid."""
+        quantised = self._scale**2 / 12
+        return np.where(indices != 0, quantised, np.minimum(self._lost, quantised)).astype(np.float32)
+
+    @cached_property
+    def _variances(self) -> Values:
         # Blocks across the lower and right edge are like their neighbours.
-        self._variances = np.pad(variances.astype(np.float32), ((0, 1), (0, 1), (0, 0)), mode="edge")
+        return np.pad(self.own_variances(self.indices), ((0, 1), (0, 1), (0, 0)), mode="edge")
 
     def variances(self, corners: Corners, frequencies: npt.NDArray[np.int64]) -> Values:
         """[N, F]: of the error in the coefficients of blocks of another grid, rounding included."""
@@ -42,17 +58,8 @@ class LastCoding:
         total = np.full((len(corners), len(frequencies)), ROUNDING, np.float32)
         shares = _shares(int(corners[0, 0]) % 8, int(corners[0, 1]) % 8)
         for (down, right), share in shares.items():
-            total += self._variances[rows + down, columns + right] @ share[:, frequencies]
+            total += transform(self._variances[rows + down, columns + right], share[:, frequencies])
         return total
-
-
-def _lost(indices: Values, steps: Values) -> Values:
-    """[64]: mean square of the coefficients that became zero, if all were Laplacian and so many became zero."""
-    kept = np.clip((indices != 0).mean(axis=(0, 1)), 1e-4, 0.98)
-    scale = steps / (-2 * np.log(kept))  # the share beyond half a step is exp(-Q / 2b)
-    half = steps / 2
-    tail = np.exp(-half / scale)
-    return np.asarray((2 * scale**2 - tail * (half**2 + 2 * half * scale + 2 * scale**2)) / (1 - tail))
 
 
 @lru_cache(maxsize=64)

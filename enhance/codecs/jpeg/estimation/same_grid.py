@@ -10,7 +10,12 @@ from enhance.codecs.jpeg.estimation.samples import FREQUENCIES, Sample, Values, 
 from enhance.codecs.jpeg.estimation.tables import LARGEST_STEP, all_tables
 
 _FREQUENCIES = 36
-_FEW = 8  # of them speak against every coding, if there was none
+# The mean comes last: its indices are large, and it costs as much as many others.
+_ORDER = (*range(1, _FREQUENCIES), 0)
+# Where the first frequencies speak against every coding, there was none. Of 74 photos and graphics in which one was
+# found none was below 14 after any of them; of 531 that were coded once half are below -80 after one, -190 after two.
+_AGAINST = -10.0
+_FEW = 8  # from so many on nothing may speak against it
 # What rounding to whole samples between both codings adds to a coefficient, as a uniform error of so much at most.
 _SPREAD = 0.8
 _OUTLIERS = 0.02
@@ -37,13 +42,17 @@ def search_same_grid(
     if not len(blocks):
         return None
     evidence = np.zeros((_FREQUENCIES, LARGEST_STEP + 1), np.float32)
-    for row, frequency in enumerate(FREQUENCIES[:_FREQUENCIES]):
-        if row == _FEW and best_tables(evidence[:row], candidates, (0, 0), len(blocks), least=-np.inf).total < 0:
-            return None
-        earlier = np.unique(all_tables().luma[candidates, frequency])
+    total = np.zeros(len(candidates), np.float32)
+    for done, row in enumerate(_ORDER):
+        frequency = FREQUENCIES[row]
+        tables = all_tables().luma[candidates, frequency]
+        earlier = np.unique(tables)
         evidence[row, earlier] = _evidence(
             np.abs(blocks[:, frequency]).astype(np.int64), int(steps[frequency]), earlier
         )
+        total += evidence[row, tables]
+        if total.max() < (_AGAINST if done < _FEW else 0):
+            return None
     return best_tables(evidence, candidates, (0, 0), len(blocks), least=-np.inf)
 
 
@@ -62,4 +71,4 @@ def _evidence(indices: npt.NDArray[np.int64], step: int, steps: npt.NDArray[np.i
     ratios = np.where(values < earlier / 2, np.minimum(ratios, 0), ratios)
     ratios[:, 0] = 0
     ratios[steps <= step] = 0
-    return np.asarray(ratios @ counts.astype(np.float32))
+    return np.einsum("ij,j", ratios, counts.astype(np.float32))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.jpeg.planes import DCT
+from enhance.codecs.jpeg.planes import DCT, transform
 from enhance.images import Pixels
 
 Values = npt.NDArray[np.float32]
@@ -46,8 +47,10 @@ class Sample:
     tolerated: int = 0
 
     @cached_property
-    def _usable(self) -> Mask:
+    def usable(self) -> Mask:
         """[h - 7, w - 7]: True where no more samples than tolerated of the 8x8 block that begins there are clipped."""
+        if self.tolerated == 0:
+            return ~any_in_windows(self.clipped, 8)
         counts = np.zeros((self.luma.shape[0] + 1, self.luma.shape[1] + 1), np.int32)
         np.cumsum(np.cumsum(self.clipped, axis=0, dtype=np.int32), axis=1, out=counts[1:, 1:])
         return (counts[8:, 8:] - counts[:-8, 8:] - counts[8:, :-8] + counts[:-8, :-8]) <= self.tolerated
@@ -57,7 +60,7 @@ class Sample:
         top, left = offset
         if min(self.luma.shape) < 16:
             return np.empty((0, 2), np.int64)
-        return np.argwhere(self._usable[top::8, left::8]) * 8 + (top, left)
+        return np.argwhere(self.usable[top::8, left::8]) * 8 + (top, left)
 
     def blocks(self, corners: Corners) -> Values:
         """[N, 64]: the samples of blocks."""
@@ -124,14 +127,38 @@ def take_views(pixels: Pixels, whole: Sample) -> Views:
 
 def _sample(pixels: Pixels) -> Sample:
     white = 255 if pixels.dtype == np.uint8 else np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
-    channels = [pixels] if pixels.ndim == 2 else [pixels[..., channel] for channel in range(3)]
-    clipped = np.zeros(pixels.shape[:2], bool)
-    for channel in channels:
-        clipped |= (channel <= 0) | (channel >= white)
-    weights = [np.float32(255 / white)] if pixels.ndim == 2 else _LUMA * np.float32(255 / white)
-    luma = sum((channel * weight for channel, weight in zip(channels, weights, strict=True)), np.float32(-128))
+    # One copy, and all that follows is fast.
+    channels = np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0))
+    luma = _luma(channels, 255 / white)
+    clipped = (channels.min(axis=0) <= 0) | (channels.max(axis=0) >= white)
+    return Sample(luma, clipped)
+
+
+def _luma(channels: npt.NDArray[Any], scale: float) -> Values:
+    """[h, w]: luma minus 128 of [1 or 3, h, w]."""
+    if len(channels) == 1:
+        return np.asarray(channels[0] * np.float32(scale) - np.float32(128), np.float32)
+    weights = _LUMA * np.float32(scale)
+    luma: Values = channels[0] * weights[0] - np.float32(128)
+    for channel, weight in zip(channels[1:], weights[1:], strict=True):
+        luma += channel * weight
     # The decoder's luma were whole numbers, and three rounded channels tell them nearly always.
-    return Sample(luma if pixels.ndim == 2 else np.rint(luma), clipped)
+    return np.rint(luma, out=luma)
+
+
+def any_in_windows(marked: Mask, side: int) -> Mask:
+    """[..., h - side + 1, w - side + 1]: whether any sample is marked in the square that begins there.
+
+    Args:
+        marked: [..., h, w].
+        side: a power of 2.
+    """
+    reach = 1
+    while reach < side:
+        marked = marked[..., reach:, :] | marked[..., :-reach, :]
+        marked = marked[..., reach:] | marked[..., :-reach]
+        reach *= 2
+    return marked
 
 
 def pick(sample: Sample, offset: tuple[int, int], most: int) -> tuple[Corners, Values]:
@@ -153,7 +180,7 @@ def distinct(rows: Values, groups: npt.NDArray[np.int64] | None = None) -> npt.N
         rows: differences from their first values, or what else is zero where there is nothing to see.
         groups: [N], increasing; rows of different groups count as different. The result is then in their order.
     """
-    keys = np.round(rows[:, 1:] @ _KEY, 2)
+    keys = np.round(np.einsum("ij,j", rows[:, 1:], _KEY), 2)  # not a product of a library that starts threads
     if groups is None:
         _, first = np.unique(keys, return_index=True)
     else:
@@ -166,4 +193,4 @@ def distinct(rows: Values, groups: npt.NDArray[np.int64] | None = None) -> npt.N
 
 def coefficients(blocks: Values, frequencies: npt.NDArray[np.int64]) -> Values:
     """[N, F]: orthonormal DCT coefficients of blocks at some frequencies."""
-    return np.asarray(blocks @ DCT[:, frequencies])
+    return transform(blocks, np.ascontiguousarray(DCT[:, frequencies]))

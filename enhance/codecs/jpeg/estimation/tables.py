@@ -33,10 +33,12 @@ class Tables:
     Attributes:
         rates: their quantisation tables, luma and chroma.
         luma: int64 [N, 64], the luma tables, row-major.
+        means: the steps that the means of blocks have in them.
     """
 
     rates: tuple[JpegRate, ...]
     luma: npt.NDArray[np.int64]
+    means: tuple[int, ...]
 
 
 @lru_cache(maxsize=1)
@@ -47,4 +49,5 @@ def all_tables() -> Tables:
         scale = 5000 // quality if quality < 50 else 200 - 2 * quality
         table = np.clip((_ROBIDOUX * scale + 50) // 100, 1, LARGEST_STEP)
         rates.append(JpegRate.from_tables(table, table))
-    return Tables(tuple(rates), np.stack([rate.luma.reshape(64) for rate in rates]).astype(np.int64))
+    luma = np.stack([rate.luma.reshape(64) for rate in rates]).astype(np.int64)
+    return Tables(tuple(rates), luma, tuple(sorted({int(step) for step in luma[:, 0]})))
