@@ -67,12 +67,32 @@ class BandedDenoiser:
         self, r_t: Tensor, base: Tensor, t: Tensor, conditioning: Tensor, position: Tensor | None = None
     ) -> Tensor:
         """Predicts r0; arguments, result and errors as in `Denoiser.forward`."""
+        count = len(base)
+        if count == 1 or self._rounded is None or not self._rounded.takes_one:
+            return self._predict(r_t, base, t, conditioning, position, self._tick)
+
+        def one(index: int) -> Tensor:
+            only = slice(index, index + 1)
+            place = None if position is None else position[only]
+            return self._predict(
+                r_t[only], base[only], t[only], conditioning[only], place, lambda share: self._tick(share / count)
+            )
+
+        return torch.cat([one(index) for index in range(count)])
+
+    def _predict(
+        self,
+        r_t: Tensor,
+        base: Tensor,
+        t: Tensor,
+        conditioning: Tensor,
+        position: Tensor | None,
+        tick: Callable[[float], object],
+    ) -> Tensor:
         denoiser = self._denoiser if self._rounded is None else self._rounded.now(base.device)
         if base.shape[2] * base.shape[3] <= LARGE:
             prediction: Tensor = denoiser(r_t, base, t, conditioning, position)
             return prediction
         signal, noise = scales(t, r_t.dtype)
-        prediction = predict_in_bands(
-            denoiser.network, r_t, base, t, conditioning, position, signal=signal, tick=self._tick
-        )
+        prediction = predict_in_bands(denoiser.network, r_t, base, t, conditioning, position, signal=signal, tick=tick)
         return prediction.to(r_t.dtype).mul_(noise).addcmul_(signal, r_t)
