@@ -38,7 +38,7 @@ class Curve(NamedTuple):
 
 
 def curves(runs: Sequence[Path], settings: Sequence[str] = ()) -> list[Curve]:
-    """Means over the pictures that all runs have.
+    """Means over the pictures that all runs have; a rate at which some of these were not measured is left out.
 
     Args:
         runs: folders with a measurements.csv each.
@@ -50,7 +50,11 @@ def curves(runs: Sequence[Path], settings: Sequence[str] = ()) -> list[Curve]:
     for row in (row for rows in tables for row in rows if row["image"] in shared):
         if not settings or row["setting"] in ("decoded", *settings):
             found[row["codec"], row["setting"]][float(row["level"])].append(row)
-    return [Curve(*key, _means(levels)) for key, levels in found.items()]
+    whole = {
+        key: {level: rows for level, rows in levels.items() if {row["image"] for row in rows} == shared}
+        for key, levels in found.items()
+    }
+    return [Curve(*key, _means(levels)) for key, levels in whole.items() if levels]
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

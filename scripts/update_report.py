@@ -12,6 +12,8 @@ What a page asks for stands in its markers, which no reader sees:
     <!-- harm: graphics.csv rows=kind columns=quality mode=fidelity -->
     <!-- /harm -->
 
+Tables of codecs that installed packages add are `added`, in the words of `measured`; where there are none they stay.
+
 Their words are told in scripts/report/tables.py, scripts/benchmarks/page.py and scripts/report/harm.py. Exit status: 1
 with --check where a page is out of date, 2 where a marker asks for what was not measured; then no page is changed.
 """
@@ -27,6 +29,7 @@ from report.harm import harm_tables
 from report.pages import update
 from report.tables import measured_tables
 
+from enhance.codecs.registry import added_codecs
 from enhance.errors import EnhanceError
 
 
@@ -40,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         kinds = {"measured": measured_tables(options.runs), "benchmark": benchmark_tables(options.runs)}
         kinds["harm"] = harm_tables(options.runs)
+        if added_codecs()[0]:  # only then it is known what their levels are called
+            kinds["added"] = kinds["measured"]
         changed = update(options.pages, kinds, is_check=options.check)
     except EnhanceError as error:
         print(f"update_report: error: {error}", file=sys.stderr)

@@ -35,6 +35,14 @@ def test_only_pictures_that_all_runs_have_count(runs: list[Path]) -> None:
     assert ("jpeg", "fidelity") not in found, "b.png has it not"
 
 
+def test_a_rate_at_which_pictures_are_missing_is_left_out(runs: list[Path]) -> None:
+    assert {curve.setting for curve in curves(runs[:1])} == {"decoded"}, "b.png has no other"
+    with (runs[0] / "measurements.csv").open("a", encoding="utf-8") as file:
+        file.write("\njpeg,20,b.png,decoded,0.6,30,0.3")
+    (found,) = (curve for curve in curves(runs[:1]) if curve.setting == "decoded")
+    assert found.points["psnr"] == [27], "at quality 20 a.png is missing"
+
+
 def test_settings_can_be_chosen(runs: list[Path]) -> None:
     assert {curve.setting for curve in curves(runs[1:], ["fidelity"])} == {"decoded"}
     assert {curve.setting for curve in curves(runs[1:], ["steps=2"])} == {"decoded", "steps=2"}
