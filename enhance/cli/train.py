@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,6 +36,8 @@ from enhance.training.sources import Shares
 logger = logging.getLogger(__name__)
 
 _UNKNOWN = RateTable((0.0,), (1.0,))
+_MOST_PAIRS = 0.9
+"""Of graphics and drawings among the pairs of VVC: so many are made that they have their share beside the others."""
 
 
 SYMBOLS = """
@@ -74,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache", type=Path, metavar="FOLDER", help="for decoded pictures and VVC pairs (default: in the run's folder)"
     )
     _add_codec(parser.add_argument_group("base codec"))
-    _add_material(parser.add_argument_group("pictures that are not photos (JPEG only)"))
+    _add_material(parser.add_argument_group("pictures that are not photos"))
     _add_steps(parser.add_argument_group("steps"))
     _add_objective(parser.add_argument_group("what is learned"))
     _add_machine(parser.add_argument_group("machine"))
@@ -184,13 +187,14 @@ def _add_material(group: argparse._ArgumentGroup) -> None:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="folders of screenshots, documents, comics",
+        help="folders of screenshots, documents, comics (not for the learned codec); for VVC they are coded first, as "
+        "pictures and as recordings of screens",
     )
-    for name, what in (("graphics-share", "of these"), ("drawings", "drawn by chance"), ("neutral", "without colour")):
+    kinds = {"graphics-share": "of these", "drawings": "drawn by chance", "neutral": "without colour"}
+    for name, what in kinds.items():
         default = getattr(shares, name.removesuffix("-share"))
-        group.add_argument(
-            f"--{name}", type=float, default=default, metavar="SHARE", help=f"of crops {what} (default: %(default)s)"
-        )
+        told = f"{default}, for VVC 0 without --graphics" if name == "drawings" else str(default)
+        group.add_argument(f"--{name}", type=float, metavar="SHARE", help=f"of crops {what} (default: {told})")
 
 
 def _add_codec(group: argparse._ArgumentGroup) -> None:
@@ -250,14 +254,21 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _jpeg_material(args: argparse.Namespace) -> Material:
-    shares = Shares(graphics=args.graphics_share, drawings=args.drawings, neutral=args.neutral)
     cache = args.cache or args.output / "decoded"
-    return jpeg_material(args.images, cache, graphics=args.graphics, shares=shares, **_common(args))
+    return jpeg_material(args.images, cache, graphics=args.graphics, shares=_shares(args), **_common(args))
 
 
 def _vvc_material(args: argparse.Namespace) -> Material:
-    own = {name: getattr(args, name) for name in ("streams", "pairs", "squares", "clips", "preset")}
+    own = {name: getattr(args, name) for name in ("streams", "pairs", "squares", "clips", "graphics", "preset")}
+    if args.graphics or args.drawings:
+        own["shares"] = _shares(args)
     return vvc_material(args.images, args.cache or args.output / "pairs", **own, **_common(args))
+
+
+def _shares(args: argparse.Namespace) -> Shares:
+    """Of the kinds of pictures; what the user leaves open is as by default."""
+    asked = {"graphics": args.graphics_share, "drawings": args.drawings, "neutral": args.neutral}
+    return Shares(**{name: share for name, share in asked.items() if share is not None})
 
 
 def _common(args: argparse.Namespace) -> dict[str, Any]:
@@ -268,8 +279,7 @@ def _common(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _learned_material(args: argparse.Namespace) -> Material:
-    shares = Shares(graphics=0.0, drawings=args.drawings, neutral=args.neutral)
-    own = {"base": args.base, "squares": args.squares, "shares": shares}
+    own = {"base": args.base, "squares": args.squares, "shares": replace(_shares(args), graphics=0.0)}
     return learned_material(args.images, args.cache or args.output / "pairs", **own, **_common(args))
 
 
@@ -310,13 +320,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("the shares of a batch must be from 0 to 1, together too", hint="what is left are means")
     if _looks_share(args) and not args.lpips:
         raise UsageError("looks cannot be learned without a measure of them", hint="pass --lpips FILE")
-    for name in ("graphics_share", "drawings", "neutral"):
-        if not 0 <= getattr(args, name) <= 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {getattr(args, name)}")
-    if args.graphics_share + args.drawings > 1:
-        raise UsageError("--graphics-share and --drawings are more than 1 together")
-    if args.codec != "jpeg" and args.graphics:
-        raise UsageError("--graphics is for --codec jpeg")
+    _check_shares(args)
     if args.codec != "vvc" and (args.streams or args.pairs or args.clips):
         raise UsageError("--streams, --pairs and --clips are for --codec vvc")
     if args.codec == "jpeg" and args.squares is not None:
@@ -330,6 +334,20 @@ def _check(args: argparse.Namespace) -> None:
     if args.val_graphics and not args.val:
         raise UsageError("--val-graphics goes beside the photos of --val")
     _check_steps(args)
+
+
+def _check_shares(args: argparse.Namespace) -> None:
+    for name in ("graphics_share", "drawings", "neutral"):
+        share = getattr(args, name)
+        if share is not None and not 0 <= share <= 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be from 0 to 1, not {share}")
+    together = _shares(args).graphics + _shares(args).drawings
+    if together > 1:
+        raise UsageError("--graphics-share and --drawings are more than 1 together")
+    if args.codec == "vvc" and together > _MOST_PAIRS:
+        raise UsageError(f"--graphics-share and --drawings are at most {_MOST_PAIRS} together for VVC")
+    if args.codec == "learned" and args.graphics:
+        raise UsageError("--graphics is not for --codec learned")
 
 
 def _check_steps(args: argparse.Namespace) -> None:

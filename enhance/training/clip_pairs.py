@@ -69,10 +69,22 @@ def code_clips(
 
 
 def _code_clip(name: str, photos: Sequence[Path], cache: Path, rng: np.random.Generator) -> list[CodedSquare]:
+    clip = draw_clip(rng, _draw_photos(photos, rng), frames=FRAMES, height=SIDE, width=SIDE)
+    return keep_frames(name, clip, cache, rng)
+
+
+def keep_frames(name: str, clip: Uint8, cache: Path, rng: np.random.Generator) -> list[CodedSquare]:
+    """Codes a clip in a way drawn by chance, and keeps `KEPT` of its frames as pairs NAME_FRAME_qpQP.
+
+    Args:
+        name: of the clip.
+        clip: uint8 [frames, H, W, 3] RGB.
+        cache: folder of the pairs.
+        rng: of the coding and the frames.
+    """
     from enhance.codecs.vvc.decoder import open_vvc
 
-    clip = draw_clip(rng, _draw_photos(photos, rng), frames=FRAMES, height=SIDE, width=SIDE)
-    chosen = set(rng.choice(FRAMES, KEPT, replace=False).tolist())
+    chosen = set(rng.choice(len(clip), KEPT, replace=False).tolist())
     pairs = []
     with open_vvc(encode_clip(list(clip), draw_coding(rng)), source_name=name, decoder="ffmpeg") as stream:
         for number, picture in enumerate(stream):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from enhance.training.clip_pairs import code_clips
 from enhance.training.crops import Crops, RandomCrops, find_images, load_readable
 from enhance.training.decoded import decode_once
 from enhance.training.degradation import JpegDegradation
+from enhance.training.graphic_pairs import code_graphics
 from enhance.training.looks import backbone_of
 from enhance.training.sources import Shares, Source
 from enhance.training.validation import POSITIONS, Validation
@@ -23,6 +24,9 @@ from enhance.training.vvc_pairs import PairCrops, calibrate_pairs, code_photos, 
 
 _CALIBRATION_CROPS = 256
 _VVC_SQUARES = 2
+_PHOTOS_IN_GRAPHICS = 100
+"""Of which VVC's graphics and drawings are made where there are photos in them."""
+_SMALLEST_GRAPHIC = 64
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ def vvc_material(
     pairs: Sequence[Path] = (),
     squares: int | None = None,
     clips: int = 0,
+    graphics: Sequence[Path] = (),
+    shares: Shares | None = None,
     preset: str = "fast",
     validation: ValidationSet | None = None,
     seed: int = 0,
@@ -132,6 +138,9 @@ def vvc_material(
         pairs: folders of pairs from earlier runs.
         squares: of each picture to code; by default 2, or none where there are streams, clips or pairs.
         clips: of those pictures to draw and to code as video.
+        graphics: folders of pictures that are no photos.
+        shares: how many of all pairs are made of graphics and drawings, squares and recordings of screens; by default
+            none.
         preset: of libvvenc.
         validation: what the run is validated on.
         seed: of squares and crops.
@@ -148,6 +157,10 @@ def vvc_material(
         squares = 0 if coded else _VVC_SQUARES
     if squares:
         coded += code_photos(found, cache, squares=squares, preset=preset, seed=seed, workers=workers)
+    if shares:
+        source = _graphics_source(found, graphics, shares, cache / "decoded", seed=seed, workers=workers)
+        wanted = _beside(len(coded), source.shares)
+        coded += code_graphics(source, cache, pairs=wanted, preset=preset, seed=seed, workers=workers)
     crops = PairCrops(coded, crop, seed)
 
     def validate() -> Validation:
@@ -157,3 +170,21 @@ def vvc_material(
     megapixels = sum(pair[0].shape[0] * pair[0].shape[1] for pair in crops.pairs) / 1e6
     description = {"images": len(found), "pairs": len(crops.pairs), "megapixels": round(megapixels, 1)}
     return Material(crops, lambda: calibrate_pairs(coded), validate, description)
+
+
+def _graphics_source(
+    photos: Sequence[Path], graphics: Sequence[Path], shares: Shares, cache: Path, *, seed: int, workers: int
+) -> Source:
+    """Of graphics, drawings, and some of the photos."""
+    chosen = np.random.default_rng(seed).permutation(len(photos))[:_PHOTOS_IN_GRAPHICS]
+    some = decode_once([photos[int(index)] for index in chosen], cache, smallest=_SMALLEST_GRAPHIC, workers=workers)
+    if not graphics:
+        return Source(some, (), replace(shares, graphics=0.0))
+    others = decode_once(find_images(graphics), cache, smallest=_SMALLEST_GRAPHIC, workers=workers)
+    return Source(some, others, shares)
+
+
+def _beside(pairs: int, shares: Shares) -> int:
+    """How many pairs of graphics and drawings it takes beside others for these to have their share of all."""
+    share = shares.graphics + shares.drawings
+    return round(pairs * share / (1 - share))

@@ -71,6 +71,11 @@ class Source:
         }
         return pick(rng, shares)
 
+    def pick_graphic(self, rng: Rng) -> Kind:
+        """A kind that is no photo."""
+        shares: dict[Kind, float] = {"graphic": self.shares.graphics if self.graphics else 0.0}
+        return pick(rng, {**shares, "drawing": self.shares.drawings})
+
     def square(self, rng: Rng, kind: Kind, side: int) -> Uint8:
         """A square of the kind, uint8 [side, side, 3]; smaller where the picture is."""
         if kind == "photo":

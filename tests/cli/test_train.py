@@ -104,7 +104,7 @@ def test_graphics_may_be_given_and_drawings_left_out(photos: Path, tmp_path: Pat
     ("arguments", "status"),
     [
         (["--drawings", "1.2"], 2),
-        (["--codec", "vvc", "--graphics", "."], 2),
+        (["--codec", "learned", "--graphics", "."], 2),
         (["--drawings", "0.6", "--graphics-share", "0.6"], 2),
         (["--crop", "40"], 2),
         (["--looks-share", "0.1"], 2),
