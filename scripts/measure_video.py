@@ -232,7 +232,7 @@ def measure(options: argparse.Namespace) -> Iterator[Frame]:
             knobs = knobs_of(mode)
 
             def run(decoded: DecodedImage, knobs: VideoKnobs = knobs) -> EnhancedImage:
-                return enhancer.run(decoded, knobs.at(decoded.rate), noise=noise)
+                return enhancer.run(decoded, knobs.for_frame(decoded), noise=noise)
 
             enhanced = FrameFilter(run, frame, space).run(rated)
             yield from meter(partial(Frame, path.stem, qp, bool(adapts), mode), enhanced)

@@ -130,7 +130,7 @@ def main(options: argparse.Namespace) -> int:
 
         def enhance(decoded: DecodedImage) -> EnhancedImage:
             progress = report.follow(decoded.height * decoded.width)
-            enhanced = enhancer.run(decoded, knobs.at(decoded.rate), noise=noise, progress=progress)
+            enhanced = enhancer.run(decoded, knobs.for_frame(decoded), noise=noise, progress=progress)
             report.note(*enhanced.record.notes)
             return enhanced
 

@@ -73,7 +73,7 @@ def enhance(
     enhancer = shared_enhancer(None if model is None else os.fspath(model), device, dtype)
 
     def run(decoded: DecodedImage, colour: ColourDescription) -> EnhancedImage:
-        return enhancer.run(decoded, choices.of(colour).at(decoded.rate), noise=noise)
+        return enhancer.run(decoded, choices.of(colour).for_frame(decoded), noise=noise)
 
     is_rgb = clip.format.color_family == vs.RGB
     look = _Look(layout, is_rgb, run, matrix, full_range, chroma_location, choices.chosen.guard)

@@ -1,6 +1,8 @@
-"""What suits video where the user leaves it open: gentler the more strongly the frames were compressed.
+"""What suits video where the user leaves it open: gentler the more strongly a frame was compressed, and on smooth ones.
 
-At high QPs little is left of a frame's texture, and what is put in its place is seen as specks.
+At high QPs little is left of a frame's texture, and what is put in its place is seen as specks. A smooth frame, as the
+ground of most recordings of screens, is coded nearly without error, so that the little that looks add to it is most of
+what is wrong with it.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from enhance.images import ColourDescription, Rate
+from enhance.images import ColourDescription, DecodedImage, Rate
 from enhance.knobs import DEFAULT_MODE, Knobs
+from enhance.video.texture import texture
 
 _QPS = 36.0, 41.0
 _PERCEPTIONS = 0.35, 0.2
@@ -21,21 +24,26 @@ looked at loses more than 0.05 dB of luma then; with 0.4 at all QPs, one in ten 
 
 @dataclass(frozen=True)
 class VideoKnobs:
-    """The user's choices for a video; what is left open depends on the rate of each frame.
+    """The user's choices for a video; what is left open depends on the rate of each frame and on what it shows.
 
     Attributes:
-        chosen: for frames of low QPs.
+        chosen: for textured frames of low QPs.
         is_open: the user asked for no looks.
     """
 
     chosen: Knobs
     is_open: bool
 
-    def at(self, rate: Rate) -> Knobs:
+    def for_frame(self, frame: DecodedImage) -> Knobs:
         """The choices for one frame."""
+        return self.at(frame.rate, texture(frame.pixels)) if self.is_open else self.chosen
+
+    def at(self, rate: Rate, textured: float = 1.0) -> Knobs:
+        """The choices for a frame of this rate; `textured` is its `texture`, 0 to 1."""
         if not self.is_open:
             return self.chosen
-        return replace(self.chosen, perception=round(float(np.interp(rate.level, _QPS, _PERCEPTIONS)), 3))
+        perception = textured * float(np.interp(rate.level, _QPS, _PERCEPTIONS))
+        return replace(self.chosen, perception=round(perception, 3))
 
     def of(self, colour: ColourDescription | None) -> VideoKnobs:
         """The choices for frames of these colours: HDR, of which the model has seen none, gets no looks unasked.

@@ -96,7 +96,7 @@ def test_it_is_the_filter_of_the_command(said: str, filtered: Any, tiny_vvc_mode
     enhancer, knobs = Enhancer(tiny_vvc_model_file, device="cpu", dtype="float32"), video_knobs({})
     space = ColorSpace("bt601", full_range=True, chroma_location="topleft")
     frame_filter = FrameFilter(
-        lambda image: enhancer.run(image, knobs.at(image.rate)), FrameFormat(WIDTH, HEIGHT, depth=10), space
+        lambda image: enhancer.run(image, knobs.for_frame(image)), FrameFormat(WIDTH, HEIGHT, depth=10), space
     )
     expected = frame_filter.apply(tuple(planes(clip.get_frame(0))), next(constant_rates(37)))
     found = planes(filtered(clip, **told).get_frame(0))
