@@ -37,6 +37,15 @@ class Rate(Protocol):
 
 
 @runtime_checkable
+class FadingRate(Protocol):
+    """A rate that may be finer than any that models learned from."""
+
+    @property
+    def known(self) -> float:
+        """Factor on what a model says at this rate, 0 to 1."""
+
+
+@runtime_checkable
 class Consistency(Protocol):
     """Which originals could have been coded as this very file, and the nearest of them to a picture (a projection)."""
 

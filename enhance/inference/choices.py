@@ -13,7 +13,7 @@ from enhance.codecs.earlier_coding import find_earlier_coding
 from enhance.codecs.registry import all_codecs, find_codec
 from enhance.codecs.unknown_rate import UnknownRate
 from enhance.errors import UsageError
-from enhance.images import BELIEVED, DecodedImage, Rate, Trust
+from enhance.images import BELIEVED, DecodedImage, FadingRate, Rate, Trust
 from enhance.inference.alignment import can_align
 from enhance.knobs import Knobs, Sampling
 from enhance.models.trust_tables import PlaneRate, TrustTables
@@ -127,6 +127,8 @@ def trust_at(rate: Rate, tables: TrustTables, sampling: Sampling, knobs: Knobs, 
     trust = BELIEVED
     if isinstance(rate, PlaneRate):
         trust = tables(rate, float(sampling.perception), guarded=knobs.guard)
+    if isinstance(rate, FadingRate):
+        trust = trust.scaled(rate.known)
     trust = trust.scaled(float(knobs.strength))
     # What has no colour gets none. In gray files there is no chroma to speak of.
     return replace(trust, chroma=0.0) if is_neutral else trust

@@ -20,7 +20,7 @@ from enhance.training.clip_pairs import FRAMES, KEPT, SIDE, keep_frames
 from enhance.training.degradation import Uint8
 from enhance.training.screen_clips import Pictures, draw_screen_clip
 from enhance.training.sources import Source
-from enhance.training.vvc_pairs import CodedSquare, decode_vvc, save_pair
+from enhance.training.vvc_pairs import QP_RANGE, CodedSquare, decode_vvc, save_pair
 
 _CLIP_SHARE = 0.5
 """Of the pairs that are frames of recordings."""
@@ -75,7 +75,8 @@ def _code_square(name: str, source: Source, cache: Path, rng: np.random.Generato
     qp = int(rng.integers(_ASKED_QPS[0], _ASKED_QPS[1] + 1))
     coding = ClipCoding(qp, adapts=bool(rng.random() < _ADAPTED_SHARE), preset=preset)
     pixels, told = decode_vvc(encode_clip([picture], coding), name)
-    pair = CodedSquare.of(cache / f"{name}_qp{round(told)}.npy")
+    # The QP that is estimated of a nearly empty square may be far below any that was coded, and mean nothing.
+    pair = CodedSquare.of(cache / f"{name}_qp{round(min(max(told, QP_RANGE[0]), QP_RANGE[1]))}.npy")
     save_pair(pair, picture, pixels)
     return pair
 

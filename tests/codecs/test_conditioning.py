@@ -54,3 +54,14 @@ def test_vvc_is_told_in_the_place_of_tables() -> None:
     vector = VvcRate(22).conditioning()
     assert np.all(vector[:128] == np.float32(18 / 24 - 1))
     assert vector[place("subsampling")].tolist() == [1, 1] and not vector[place("gray").start :].any()
+
+
+def test_finer_rates_than_models_know_are_told_as_the_finest_and_believed_less() -> None:
+    finest = VvcRate(17)
+    for qp in (0, 5, 16.5):
+        assert np.array_equal(VvcRate(qp).conditioning(), finest.conditioning())
+        assert 0 < VvcRate(qp).known < 1 and VvcRate(qp).level == qp
+    assert VvcRate(11).known == pytest.approx(0.5)
+    assert finest.known == VvcRate(40).known == 1 and not np.array_equal(
+        VvcRate(18).conditioning(), finest.conditioning()
+    )

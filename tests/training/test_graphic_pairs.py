@@ -82,3 +82,11 @@ def test_the_command_codes_them(folders: tuple[Path, Path], tmp_path: Path, caps
     assert "qp" in capsys.readouterr().out
     assert main([*common, "--drawings", "0.5"]) == 0
     assert main([*common, "--drawings", "0.95"]) == 2, "they would be nineteen times as many as the others"
+
+
+def test_rates_of_empty_squares_are_those_of_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run on pairs at an estimated QP of 0 went astray."""
+    monkeypatch.setattr(graphic_pairs, "_ADAPTED_SHARE", 1.0)
+    blank = np.full((96, 96, 3), 200, np.uint8)
+    pairs = code_graphics(Source(PHOTOS, [blank], Shares(graphics=1, drawings=0, neutral=0)), tmp_path, pairs=3)
+    assert all(18 <= pair.qp <= 51 for pair in pairs)

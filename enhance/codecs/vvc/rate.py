@@ -14,6 +14,10 @@ from enhance.errors import UsageError
 MAX_QP = 63
 _COEFFICIENTS = 64
 
+_FINEST = 17.0
+"""The lowest QP that models learned from, nearly. What a network says to lower ones than it has seen is noise: at 4 and
+below it is larger than the picture."""
+
 
 @dataclass(frozen=True)
 class VvcRate:
@@ -51,14 +55,20 @@ class VvcRate:
     def level(self) -> float:
         return float(self.qp)
 
+    @property
+    def known(self) -> float:
+        """Factor on the correction: below the lowest QP that models know, errors fall as the quantiser's step does."""
+        return float(min(1.0, 2 ** ((self.qp - _FINEST) / 6)))
+
     def conditioning(self) -> npt.NDArray[np.float32]:
         """[`conditioning.SIZE`]: the quantiser step of each coefficient in the place of JPEG's tables, and 4:2:0.
 
         A step of VVC is 2^((QP - 4) / 6) in the units of an orthonormal transform of 8-bit samples, which are those of
         a JPEG table, and it is the same for all coefficients where no scaling list is used. So one network reads both
-        codecs, and a model for one starts from where a model for the other stands.
+        codecs, and a model for one starts from where a model for the other stands. QPs lower than models know are taken
+        for the lowest.
         """
-        steps = np.full(_COEFFICIENTS, (self.qp - 4) / 6 / 4 - 1)  # as `log_steps`, below 1 too
+        steps = np.full(_COEFFICIENTS, (max(self.qp, _FINEST) - 4) / 6 / 4 - 1)  # as `log_steps`, below 1 too
         return conditioning.pack(luma=steps, chroma=steps, subsampling=(1, 1))
 
     def describe(self) -> dict[str, Any]:
