@@ -260,7 +260,8 @@ class Enhancer:
                 residual = sample_residual(denoise, sampling, noise or NoiseField(int(knobs.seed)), threshold)
                 notes += denoise.notes
                 change = _change(decoded, aligned, residual, scale)
-                reconstruction, consistency, more = _apply(decoded, change, consistency, trust, dtype)
+                believed = _believed(decoded.pixels, rate) if knobs.guard else None
+                reconstruction, consistency, more = _apply(decoded, change, consistency, trust, believed, dtype)
                 notes += more
         progress(1.0)
         weights = reconstruction.weights
@@ -324,8 +325,9 @@ class Enhancer:
                 model.residual_scale(rate.level),
                 knobs.threshold * model.threshold(rate.level),
                 trust_at(rate, model.trust, sampling, knobs, is_neutral=is_neutral),
+                _believed(_as_array(image), rate) if knobs.guard else None,
             )
-            for rate, is_neutral in zip(rates, batch.neutral(values), strict=True)
+            for image, rate, is_neutral in zip(values, rates, batch.neutral(values), strict=True)
         ]
         result, done = values.clone(), [self._left(member, model, sampling, knobs) for member in members]
 
@@ -515,18 +517,36 @@ def _change(decoded: DecodedImage, aligned: Aligned, residual: Residual, scale: 
     return aligned.back(answer)
 
 
+def _as_array(image: torch.Tensor) -> Pixels:
+    """[C, H, W] as [H, W, 3], or [H, W] where it is gray."""
+    array: Pixels = image.permute(1, 2, 0).cpu().numpy()
+    return array[..., 0] if array.shape[2] == 1 else array
+
+
+def _believed(pixels: Pixels, rate: Rate) -> Values | None:
+    """How far a correction is to be believed in each block, by what the pixels show; None where they do not tell."""
+    codec = find_codec(rate.codec)
+    return codec.believe(pixels) if codec and codec.believe else None
+
+
 def _apply(
-    decoded: DecodedImage, change: Change, consistency: Consistency | None, trust: Trust, dtype: np.dtype[Any]
+    decoded: DecodedImage,
+    change: Change,
+    consistency: Consistency | None,
+    trust: Trust,
+    believed: Values | None,
+    dtype: np.dtype[Any],
 ) -> tuple[Reconstruction, Consistency | None, tuple[str, ...]]:
     """Adds the change to the decoded picture; gives the result, the projection that was really applied, and notes.
 
     Where the file's coefficients cannot be read, the result is not projected, and a note says so.
     """
     try:
-        return reconstruct(decoded.pixels, change, consistency, trust=trust, dtype=dtype), consistency, ()
+        made = reconstruct(decoded.pixels, change, consistency, trust=trust, believed=believed, dtype=dtype)
+        return made, consistency, ()
     except DecodeError as error:
         _LOG.debug("%s: %s", decoded.source, error)
-        unprojected = reconstruct(decoded.pixels, change, trust=trust, dtype=dtype)
+        unprojected = reconstruct(decoded.pixels, change, trust=trust, believed=believed, dtype=dtype)
         return unprojected, None, (f"not projected: {error.reason}",)
 
 

@@ -113,7 +113,8 @@ class Knobs:
         tile: side of the tiles in pixels, rounded up to the network's stride; 0: one piece; "auto": by free memory.
             The result does not depend on it.
         consistent: project the result onto the images that the bitstream stands for.
-        guard: hold the correction back where the bitstream rules out much of what the network says (JPEG).
+        guard: hold the correction back where the bitstream rules out much of what the network says (JPEG), or the
+            pixels show letters, lines and drawings (VVC).
         ensemble: 1, 2 or 4: the network's answers for the picture and its mirror images are averaged, at so many times
             the cost. A little nearer to the original.
         sampler: "ddim" or "ddpm".

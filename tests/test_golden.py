@@ -45,6 +45,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "unguarded_q75": ("q75_drawing.jpg", {"mode": "fidelity", "guard": False}),
     "unbound_q75": ("q75_drawing.jpg", {"mode": "fidelity", "guard": False, "consistent": False, "strength": 0.5}),
     "fidelity_qp37": ("qp37.266", {"mode": "fidelity"}),
+    "unguarded_qp37": ("qp37.266", {"mode": "fidelity", "guard": False}),
     "perceptual_qp37": ("qp37.266", {"mode": "perceptual", "seed": 6}),
 }  # fmt: skip
 FRAME = FrameFormat(96, 72, "4:2:0", 10)

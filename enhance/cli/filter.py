@@ -111,7 +111,7 @@ def _add_output_arguments(group: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Does what was asked for. Returns the exit status."""
-    knobs = video_knobs(chosen_knobs(options))
+    knobs = video_knobs({**chosen_knobs(options), "guard": not options.no_guard})
     _check(options)
     with prints_on_stderr() as stdout, ExitStack() as stack:
         from enhance.enhancer import Enhancer
@@ -142,7 +142,6 @@ def main(options: argparse.Namespace) -> int:
             options.output_depth or None,
             video.source,
             threads,
-            guard=not options.no_guard,
         )
         place = open_output(options.output, stdout=stdout, source=video.source, overwrite=options.force)
         with place as stream:

@@ -61,7 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_output_arguments(parser.add_argument_group("output"))
     knobs, telling = add_enhancing_arguments(parser)
     knobs.add_argument("--no-consistent", action="store_true", help="results may leave what a JPEG allows")
-    knobs.add_argument("--no-guard", action="store_true", help="believe the model even where a JPEG contradicts it")
+    knobs.add_argument(
+        "--no-guard",
+        action="store_true",
+        help="believe the model even where a JPEG contradicts it, and on letters and line drawings (VVC)",
+    )
     telling.add_argument("--json", action="store_true", help="one JSON line per input on stdout")
 
 

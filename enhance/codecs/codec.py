@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from enhance.codecs.decoder import Decoder
 from enhance.images import Pixels, Rate
 
@@ -65,6 +68,8 @@ class Codec:
         rate_of_image: the rate that an image of Pillow still knows from its file; None: it knows none.
         find_earlier: tells from a file's pixels and rate which earlier, stronger coding of this codec came before; None
             where nothing is sure.
+        believe: how far a correction is to be believed by what the pixels show, for each block of 8x8 pixels, 0 to 1
+            [ceil(H / 8), ceil(W / 8)]; None: pixels alone do not tell.
         find_coding: tells from pixels alone that they went through this codec.
         abandon: ends whatever its decoders are waiting for, in all threads.
     """
@@ -80,6 +85,7 @@ class Codec:
     weights: str | Path | None = None
     rate_of_image: Callable[[Image.Image], Rate | None] | None = None
     find_earlier: Callable[[Pixels, Any], Coding | None] | None = None
+    believe: Callable[[Pixels], npt.NDArray[np.float32]] | None = None
     find_coding: Callable[[Pixels], Coding | None] | None = None
     abandon: Callable[[], object] | None = None
 

@@ -1,8 +1,8 @@
 """Several pictures of one size that are tensors already: their corrections in one batch, added where they are.
 
 What a file would tell, its intervals and with them the guard and the projection, is not known of a tensor. So the
-correction counts as far as the model knows its rate, and no block is judged by itself (see `reconstruction`, which does
-the same, and more, for arrays).
+correction counts as far as the model knows its rate, and of each block only what the pixels show (see `reconstruction`,
+which does the same, and more, for arrays).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -41,12 +42,14 @@ class Member:
         scale: s(q), in units of [-1, 1].
         threshold: τ(q) times the user's factor.
         trust: how far the correction is to be believed.
+        believed: likewise in each block of 8x8 pixels [ceil(H / 8), ceil(W / 8)], 0 to 1; None: everywhere alike.
     """
 
     rate: Rate
     scale: float
     threshold: float
     trust: Trust
+    believed: npt.NDArray[np.float32] | None = None
 
 
 class Group(NamedTuple):
@@ -145,7 +148,17 @@ def corrected(images: Tensor, residual: Tensor, members: Sequence[Member]) -> Te
     change = residual * column([member.scale / 2 for member in members], images.device)
     if images.shape[1] == 1:
         change = change.mean(dim=1, keepdim=True)
-    return (images + weighed(change, [member.trust for member in members])).clamp_(0, 1)
+    change = weighed(change, [member.trust for member in members])
+    for picture, member in zip(change, members):
+        if member.believed is not None:
+            picture *= _to_pixels(torch.from_numpy(member.believed), picture)
+    return (images + change).clamp_(0, 1)
+
+
+def _to_pixels(blocks: Tensor, like: Tensor) -> Tensor:
+    """The value of its block of 8x8 for each pixel of a picture [C, H, W]."""
+    factors = blocks.to(like.device).repeat_interleave(8, 0).repeat_interleave(8, 1)
+    return factors[: like.shape[1], : like.shape[2]]
 
 
 def weighed(change: Tensor, trusts: Sequence[Trust]) -> Tensor:

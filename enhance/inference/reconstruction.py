@@ -16,6 +16,8 @@ from enhance.images import BELIEVED, Consistency, Pixels, Trust
 Change = Callable[[slice], Values]
 """Rows -> what is added to them, [h, W, 3] or [h, W], in 8-bit code values."""
 
+_BLOCK = 8
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """BT.601, as JPEG has it (JFIF 1.02)."""
 
@@ -43,7 +45,7 @@ class Reconstruction(NamedTuple):
     Attributes:
         pixels: of the decoded picture's shape.
         weights: float32 [ceil(H / 8), ceil(W / 8)], how far the correction was believed in each block; None where the
-            bitstream tells nothing of that.
+            neither bitstream nor pixels tell of that.
     """
 
     pixels: Pixels
@@ -56,6 +58,7 @@ def reconstruct(
     consistency: Consistency | None = None,
     *,
     trust: Trust = BELIEVED,
+    believed: Values | None = None,
     dtype: np.dtype[Any] | None = None,
 ) -> Reconstruction:
     """Adds a change to the decoded image, as far as it is believed and as the file allows.
@@ -65,11 +68,15 @@ def reconstruct(
         change: what to add.
         consistency: if given, the sum is projected onto it before it is clipped and rounded.
         trust: how far the change is to be believed; without a consistency that judges it, only its factors count.
+        believed: factors on the change, 0 to 1, for each block of 8x8 pixels [ceil(H / 8), ceil(W / 8)].
         dtype: of the result, one of those; the base's by default. A deeper one shows what rounding would take away.
 
     Returns:
         a new array of the base's shape, and where the change was believed.
     """
+
+    if believed is not None:
+        change = _weighed_by_block(change, believed)
 
     def decoded(rows: slice) -> Values:
         return code_values(base[rows])
@@ -79,7 +86,19 @@ def reconstruct(
     for rows, values, *judged in _corrected(base.shape, decoded, change, consistency, trust):
         out[rows] = from_code_values(values, out.dtype)
         weights += judged
-    return Reconstruction(out, np.concatenate(weights) if weights else None)
+    return Reconstruction(out, np.concatenate(weights) if weights else believed)
+
+
+def _weighed_by_block(change: Change, weights: Values) -> Change:
+    def weighed(rows: slice) -> Values:
+        values = change(rows)
+        first = rows.start // _BLOCK
+        blocks = weights[first : -(-rows.stop // _BLOCK)]
+        factors = blocks.repeat(_BLOCK, axis=0)[rows.start - first * _BLOCK :][: len(values)]
+        factors = factors.repeat(_BLOCK, axis=1)[:, : values.shape[1]]
+        return values * (factors[..., None] if values.ndim == 3 else factors)
+
+    return weighed
 
 
 def _corrected(

@@ -76,7 +76,7 @@ def enhance(
         return enhancer.run(decoded, choices.of(colour).for_frame(decoded), noise=noise)
 
     is_rgb = clip.format.color_family == vs.RGB
-    look = _Look(layout, is_rgb, run, matrix, full_range, chroma_location, choices.chosen.guard)
+    look = _Look(layout, is_rgb, run, matrix, full_range, chroma_location)
     rate_at = _rates(qp, clip.num_frames)
 
     def frame_at(n: int, f: Any) -> Any:
@@ -94,7 +94,6 @@ class _Look:
         is_rgb: their planes are R, G, B.
         run: enhances a picture of such colours.
         matrix, full_range, chroma_location: what the user says.
-        guard: see `FrameFilter`.
     """
 
     frame: FrameFormat
@@ -103,7 +102,6 @@ class _Look:
     matrix: Matrix | None
     full_range: bool | None
     chroma_location: ChromaLocation | None
-    guard: bool
 
     def enhanced(self, source: Any, rate: VvcRate) -> Any:
         """A copy of a frame with the correction added."""
@@ -112,9 +110,7 @@ class _Look:
         space = self._space(source.props, is_float)
         seen = _as_integers(planes, space) if is_float else planes
         colour = ColourDescription(*(int(source.props.get(name, 2)) for name in ("_Primaries", "_Transfer")))
-        offsets = FrameFilter(lambda decoded: self.run(decoded, colour), self.frame, space, guard=self.guard).correct(
-            seen, rate
-        )
+        offsets = FrameFilter(lambda decoded: self.run(decoded, colour), self.frame, space).correct(seen, rate)
         result = source.copy()
         changed = _add_floats(planes, offsets) if is_float else add_to_planes(planes, offsets, self.frame)
         for index, plane in zip(self._order, changed):

@@ -24,8 +24,6 @@ from enhance.frames.depth import shift_depth
 from enhance.frames.format import ColorSpace, FrameFormat, Planes
 from enhance.frames.resize import resized
 from enhance.images import DecodedImage, EnhancedImage
-from enhance.video.blocks import to_samples
-from enhance.video.graphics import belief
 from enhance.video.still import StillCorrections, is_same
 
 Enhance = Callable[[DecodedImage], EnhancedImage]
@@ -57,7 +55,6 @@ class FrameFilter:
         depth: bits per sample of the frames that go out; as they came in by default.
         source: the name to use in messages.
         threads: how many frames at a time, and in which threads; one by default.
-        guard: hold corrections back on graphics (`enhance.video.graphics`).
     """
 
     enhance: Enhance
@@ -66,7 +63,6 @@ class FrameFilter:
     depth: int | None = None
     source: str = "<video>"
     threads: Threads = Threads()
-    guard: bool = True
 
     @property
     def output(self) -> FrameFormat:
@@ -108,12 +104,7 @@ class FrameFilter:
         frame = self._own(planes)
         base = np.clip(yuv_to_rgb(planes, frame, self.space), 0, 1)
         enhanced = self.enhance(DecodedImage(base, rate, source=f"{self.source}, frame {number}"))
-        offsets = rgb_change_to_planes(enhanced.pixels - base, self._working(frame), self.space)
-        if self.guard:
-            believed = belief(planes[0], frame.depth)
-            for index, plane in enumerate(offsets):
-                np.multiply(plane, to_samples(believed, frame, index, plane.shape), out=plane)
-        return offsets
+        return rgb_change_to_planes(enhanced.pixels - base, self._working(frame), self.space)
 
     def _own(self, planes: Planes) -> FrameFormat:
         """Layout of one frame."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enhance.codecs.codec import Codec, RateKnob
 from enhance.codecs.vvc.decoder import VvcDecoder
+from enhance.codecs.vvc.graphics import belief
 from enhance.codecs.vvc.process import end_all
 from enhance.codecs.vvc.rate import VvcRate
 
@@ -16,5 +17,6 @@ VVC = Codec(
     knob=RateKnob("qp", "0..63", VvcRate.told),
     weights="vvc.safetensors",
     rate_of_image=lambda image: getattr(image, "vvc_rate", None),  # `enhance.integrations.pillow` opens such images
+    believe=belief,
     abandon=end_all,
 )
