@@ -23,6 +23,7 @@ from enhance.training.averaging import average_checkpoints
 from enhance.training.crops import centre, find_images, load_image
 from enhance.training.degradation import Uint8
 from enhance.training.trust_calibration import calibrate_trust
+from enhance.training.vvc_trust import calibrate_vvc_trust
 
 
 def main() -> None:
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, nargs="+", default=[], help="folders on which to measure its trust")
     parser.add_argument("--graphics", type=Path, nargs="+", default=[], help="likewise, of pictures that are no photos")
     parser.add_argument("--fall", type=float, default=10.0, help="how steeply trust falls (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, help="VVC: for the coded pictures (default: beside the output)")
     options = parser.parse_args()
     modes = {}
     for mode in standard.modes:
@@ -54,7 +56,11 @@ def main() -> None:
         model = average_checkpoints(models, options.shares, options.looks)
     if options.photos:
         photos, graphics = (_squares(folders) for folders in (options.photos, options.graphics))
-        trust = calibrate_trust(model, photos, graphics, fall=options.fall)
+        trust = (
+            calibrate_vvc_trust(model, photos, graphics, options.cache or options.output.with_suffix(".coded"))
+            if model.codec == "vvc"
+            else calibrate_trust(model, photos, graphics, fall=options.fall)
+        )
         model = dataclasses.replace(model, trust=trust)
     save_checkpoint(dataclasses.replace(model, sampling=sampling), options.output)
 

@@ -28,6 +28,7 @@ from enhance.codecs.jpeg.intervals import Array, Part
 from enhance.codecs.jpeg.trust import TrustMap
 from enhance.codecs.registry import decode
 from enhance.diffusion.thresholds import RateTable
+from enhance.frames.depth import code_values
 from enhance.images import BELIEVED, DecodedImage, Trust
 from enhance.models.checkpoint import Checkpoint
 from enhance.models.trust_tables import KINDS, FactorTable, TrustTables
@@ -35,6 +36,7 @@ from enhance.runtime import select_dtype
 from enhance.system.progress import progress_bar
 
 Uint8 = npt.NDArray[np.uint8]
+Values = npt.NDArray[np.float64]
 
 QUALITIES = (1, 5, 10, 20, 40, 75, 90, 95, 97, 98, 99, 100)
 SAMPLINGS: dict[str, dict[str, Any]] = {
@@ -48,10 +50,11 @@ SAMPLINGS: dict[str, dict[str, Any]] = {
 
 PERCENTILE = 99.9
 _ALLOWED_LOSS = 0.02  # dB of one picture: about what rounding to 8 bits moves
-_FACTORS = np.linspace(0, 1, 11)
+FACTORS = np.linspace(0, 1, 11)
 # Of squared errors in Y, Cb and Cr, in the sum over R, G and B (JFIF 1.02; the transform is not orthogonal, and the
 # products of planes are left out).
-_WEIGHTS = {"ycbcr": (3.0, 3.258, 2.475), "other": (1.0, 1.0, 1.0)}
+YCBCR_WEIGHTS = 3.0, 3.258, 2.475
+_WEIGHTS = {"ycbcr": YCBCR_WEIGHTS, "other": (1.0, 1.0, 1.0)}
 # Squared error of a sample, below which rounding to 8 bits hides what happens: without it a blank square, which any
 # change makes worse by many decibels, would decide for all pictures.
 _HIDDEN = 0.1
@@ -77,13 +80,13 @@ class _Plane:
     weight: float
 
     def errors(self, trust: Trust) -> npt.NDArray[np.float64]:
-        """Squared errors [factors] of the result for each of `_FACTORS`."""
+        """Squared errors [factors] of the result for each of `FACTORS`."""
         trust_map = TrustMap(self.part.component.grid, trust)
         trust_map.add(self.raw, self.part.reach)
         weights = trust_map.weights(0, trust_map.known).reshape(-1, 1)
         reach = self.part.reach
         found = []
-        for factor in _FACTORS:
+        for factor in FACTORS:
             moved = self.decoded + np.float32(factor) * weights * (self.raw - self.decoded)
             result = np.clip(moved, -reach, reach) if factor else self.decoded
             found.append(self.weight * float(np.square(self.original - result).sum()))
@@ -143,22 +146,28 @@ def _table(levels: tuple[float, ...], rows: Sequence[tuple[float, float]]) -> Fa
 
 
 def _best(pictures: list[list[_Plane]], trust: Trust, rare: float) -> tuple[float, float]:
+    """The best factors of luma and chroma for pictures of which the planes are given, with a guard."""
+    luma = np.array([picture[0].errors(trust) for picture in pictures])
+    chroma = np.array([sum((plane.errors(trust) for plane in picture[1:]), 0 * FACTORS) for picture in pictures])
+    return best_factors(
+        luma, chroma, np.array([sum(plane.weight * plane.raw.size for plane in p) for p in pictures]), rare
+    )
+
+
+def best_factors(luma: Values, chroma: Values, weights: Values, rare: float) -> tuple[float, float]:
     """The factors of luma and chroma with the best mean gain, among those with which no picture loses.
 
     Args:
-        pictures: the planes of each.
-        trust: the guard.
+        luma, chroma: squared errors of each picture with each of `FACTORS`, [pictures, factors].
+        weights: [pictures], the squared error of each if that of all its samples were 1.
         rare: share of the pictures that may lose after all.
     """
-    luma = np.array([picture[0].errors(trust) for picture in pictures])
-    chroma = np.array([sum((plane.errors(trust) for plane in picture[1:]), 0 * _FACTORS) for picture in pictures])
-    hidden = np.array([_HIDDEN * sum(plane.weight * plane.raw.size for plane in picture) for picture in pictures])
-    left = np.maximum(luma[:, :, None] + chroma[:, None, :], hidden[:, None, None])
+    left = np.maximum(luma[:, :, None] + chroma[:, None, :], _HIDDEN * weights[:, None, None])
     gains = 10 * np.log10(left[:, :1, :1] / left)
     worst = np.quantile(gains, rare, axis=0, method="lower")
     mean = np.where(worst >= -_ALLOWED_LOSS, gains.mean(axis=0), -1.0)
     row, column = np.unravel_index(int(mean.argmax()), mean.shape)
-    return float(_FACTORS[row]), float(_FACTORS[column])
+    return float(FACTORS[row]), float(FACTORS[column])
 
 
 def _predicted(
@@ -168,7 +177,7 @@ def _predicted(
     for first in range(0, len(pictures), batch):
         originals = [_as_stored(picture, sampling) for picture in pictures[first : first + batch]]
         decoded = [_coded(original, sampling, quality) for original in originals]
-        changes = _predict(model, decoded, kind)
+        changes = predict(model, decoded, kind)
         for original, picture, change in zip(originals, decoded, changes, strict=True):
             yield _planes(original, picture, change)
 
@@ -184,10 +193,10 @@ def _coded(original: Uint8, sampling: str, quality: int) -> DecodedImage:
 
 
 @torch.inference_mode()
-def _predict(model: Checkpoint, decoded: Sequence[DecodedImage], kind: str) -> list[Array]:
-    """The network's raw corrections in code values."""
-    pixels = np.stack([np.broadcast_to(_rgb(one.pixels), (*one.pixels.shape[:2], 3)) for one in decoded])
-    base = torch.from_numpy(pixels.transpose(0, 3, 1, 2).astype(np.float32)) / 127.5 - 1
+def predict(model: Checkpoint, decoded: Sequence[DecodedImage], kind: str) -> list[Array]:
+    """The network's raw corrections of pictures of one rate and size, in 8-bit code values."""
+    pixels = np.stack([np.broadcast_to(_rgb(code_values(one.pixels)), (*one.pixels.shape[:2], 3)) for one in decoded])
+    base = torch.from_numpy(pixels.transpose(0, 3, 1, 2)) / 127.5 - 1
     rate = decoded[0].rate
     conditioning = torch.from_numpy(rate.conditioning()).expand(len(decoded), -1)
     knows_position = model.denoiser.config.position

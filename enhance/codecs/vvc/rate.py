@@ -56,6 +56,19 @@ class VvcRate:
         return float(self.qp)
 
     @property
+    def luma_level(self) -> float:
+        return self.level
+
+    @property
+    def chroma_level(self) -> float:
+        return self.level
+
+    @property
+    def sampling(self) -> str:
+        """What the network is told of chroma."""
+        return "4:2:0"
+
+    @property
     def known(self) -> float:
         """Factor on the correction: below the lowest QP that models know, errors fall as the quantiser's step does."""
         return float(min(1.0, 2 ** ((self.qp - _FINEST) / 6)))
