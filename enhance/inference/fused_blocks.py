@@ -21,6 +21,9 @@ from enhance.models.unet import ResidualBlock, Stage, UNet
 _PLACE = [1, 1], [1, 1], [1, 1], 1
 """Padding, stride, dilation and groups of a block's convolutions."""
 
+_MOST_KEPT = 8
+"""Embeddings for which a block keeps its first convolution, 2.6 MB each in all blocks: a folder has few rates."""
+
 
 class _Folded(NamedTuple):
     """The first convolution with the FiLM of one embedding [1, E]."""
@@ -40,11 +43,10 @@ class FusedBlock(nn.Module):
     def __init__(self, block: ResidualBlock) -> None:
         super().__init__()
         # Not parameters: they are neither to be rounded nor to be moved.
-        self._exact = _copied(block.conv1)
-        self._film = tuple(value.to(torch.bfloat16) for value in _copied(block.film))
+        self._exact, self._film = _copied(block.conv1), _copied(block.film)
         weight, bias = _copied(block.conv2)
         self._conv2 = _packed(weight), bias.to(torch.bfloat16)
-        self._last: _Folded | None = None
+        self._kept: tuple[_Folded, ...] = ()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """x: bfloat16 [1, C, H, W]; embedding: [1, E]. Returns a new tensor like x."""
@@ -56,15 +58,18 @@ class FusedBlock(nn.Module):
         return summed
 
     def _folded(self, embedding: Tensor) -> _Folded:
-        """The last one again where the embedding is the same, as in all bands of a picture, and mostly in a folder."""
-        last = self._last  # several threads may come here
-        if last is None or not torch.equal(last.embedding, embedding):
-            weight, bias = self._exact
-            film = nn.functional.linear(embedding.to(torch.bfloat16), *self._film)
-            scale, shift = film.float()[0].chunk(2)
-            scaled = _packed(weight * (1 + scale)[:, None, None, None])
-            last = self._last = _Folded(embedding, scaled, (bias * (1 + scale) + shift).to(torch.bfloat16))
-        return last
+        """The first convolution for an embedding; making it anew is a tenth of the work on 0.1 megapixels."""
+        kept = self._kept  # several threads may come here
+        for folded in kept:
+            if torch.equal(folded.embedding, embedding):
+                return folded
+        (weight, bias), (film, offset) = self._exact, self._film
+        scale, shift = torch.addmv(offset, film, embedding[0].float()).chunk(2)
+        rounded = torch.empty_like(weight, dtype=torch.bfloat16)
+        torch.mul(weight, (1 + scale)[:, None, None, None], out=rounded)
+        found = _Folded(embedding, _packed(rounded), (bias * (1 + scale) + shift).to(torch.bfloat16))
+        self._kept = (found, *kept[: _MOST_KEPT - 1])
+        return found
 
 
 def fuse_blocks(network: UNet, exact: UNet) -> None:
@@ -98,7 +103,8 @@ def can_fuse() -> bool:
 
 def _copied(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor]:
     assert layer.bias is not None
-    return layer.weight.detach().clone(), layer.bias.detach().clone()
+    weight = layer.weight.detach().clone(memory_format=torch.contiguous_format)  # is packed three times as fast
+    return weight, layer.bias.detach().clone()
 
 
 def _packed(weight: Tensor) -> Tensor:

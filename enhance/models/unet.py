@@ -206,7 +206,8 @@ class UNet(nn.Module):
 
     def enter(self, noisy: Tensor, base: Tensor) -> Tensor:
         """noisy, base: [B, 3, H, W]. Returns [B, C, H/2, W/2]."""
-        x: Tensor = self.first(F.pixel_unshuffle(torch.cat([noisy, base], dim=1), 2))
+        dtype = self.phase.dtype  # rounded where the weights are, before and not after they are moved about
+        x: Tensor = self.first(F.pixel_unshuffle(torch.cat([noisy.to(dtype), base.to(dtype)], dim=1), 2))
         return x + self.phase.to(x.dtype).repeat(1, 1, x.shape[2] // self.period, x.shape[3] // self.period)
 
     def leave(self, x: Tensor) -> Tensor:
