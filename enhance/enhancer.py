@@ -37,6 +37,7 @@ from enhance.inference import batch
 from enhance.inference.alignment import Aligned, align
 from enhance.inference.banded_denoiser import BandedDenoiser
 from enhance.inference.choices import Guidance, choose_guidance, choose_trust, probable_codec, trust_at
+from enhance.inference.fused_blocks import can_fuse
 from enhance.inference.progress import Evaluations, Progress, untold
 from enhance.inference.reconstruction import Change, Reconstruction, reconstruct
 from enhance.inference.records import nothing_done
@@ -116,8 +117,8 @@ class Enhancer:
         dtype: arithmetic of the network: "float32", "bfloat16", or "auto" for what the device is fast at.
         threads: CPU threads of the whole process; None leaves them alone.
         backend: what computes the network: "torch", or on the CPU "onnxruntime" (in float32 only) or "openvino"; "auto"
-            is OpenVINO on a CPU where it is installed. All else is the same code, and the results are the same but for
-            rounding.
+            is torch, or OpenVINO where that is installed and torch does not compute in bfloat16. All else is the same
+            code, and the results are the same but for rounding.
 
     Raises:
         DeviceError: the device is missing.
@@ -138,7 +139,12 @@ class Enhancer:
         self._threads = threads
         only_on_cpu = device == "auto" and backend in ARITHMETIC
         self.device = runtime.select_device("cpu" if only_on_cpu else device)
-        self.backend = choose_backend(backend, self.device)
+        wanted = dtype  # of torch, if it is to compute
+
+        def is_torch_fast() -> bool:
+            return runtime.select_dtype(wanted, self.device) == torch.bfloat16 and can_fuse()
+
+        self.backend = choose_backend(backend, self.device, is_torch_fast)
         only_float32 = ARITHMETIC.get(self.backend) == (torch.float32,)
         self.dtype = runtime.select_dtype("float32" if dtype == "auto" and only_float32 else dtype, self.device)
         self._check_backend()

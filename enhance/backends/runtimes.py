@@ -26,17 +26,23 @@ ARITHMETIC: dict[str, tuple[torch.dtype, ...]] = {
 """What each of the other libraries can compute in; the last is the one that `auto` prefers where it is fast."""
 
 
-def choose_backend(backend: Backend | Literal["auto"], device: torch.device) -> Backend:
-    """What computes the network: "auto" is OpenVINO on a CPU where it is installed, otherwise torch.
+def choose_backend(
+    backend: Backend | Literal["auto"], device: torch.device, is_torch_fast: Callable[[], bool]
+) -> Backend:
+    """What computes the network.
 
-    A step takes it between six and nine tenths of torch's CPU time, and it takes a second to load
-    (`scripts/benchmark.py --only backends`).
+    Args:
+        backend: "auto" is OpenVINO on a CPU where it is installed and torch is not fast. Where torch is, it takes about
+            as much time as OpenVINO, and none to load (`scripts/benchmark.py --only backends`).
+        device: of torch.
+        is_torch_fast: whether torch computes in bfloat16 here, in fused blocks.
 
     Raises:
         UsageError: there is no such backend.
     """
     if backend == "auto":
-        return "openvino" if device.type == "cpu" and importlib.util.find_spec("openvino") else "torch"
+        others = device.type == "cpu" and importlib.util.find_spec("openvino") is not None
+        return "openvino" if others and not is_torch_fast() else "torch"
     if backend not in BACKENDS:
         raise UsageError(f"backend must be auto, {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, not {backend!r}")
     return backend

@@ -82,7 +82,7 @@ def add_backend_argument(group: Any) -> None:
     """Adds which library computes the network."""
     group.add_argument(
         "--backend", default="torch", choices=("auto", "torch", "onnxruntime", "openvino"),
-        help="what computes the network (default torch); auto: OpenVINO on a CPU where it is installed",
+        help="what computes the network (default torch); auto: OpenVINO if torch has no bfloat16",
     )  # fmt: skip
 
 

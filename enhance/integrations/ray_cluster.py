@@ -192,9 +192,9 @@ class WorkerPool:
             finished, _ = ray.wait([*self._starting], num_returns=1)
             self._take(finished[0])
 
-    def run(self) -> Iterator[FileOutcome]:
-        """The outcomes, in the order in which files are finished."""
-        self._waiting.extend(self._names)
+    def run(self, names: list[tuple[str, str]] | None = None) -> Iterator[FileOutcome]:
+        """The outcomes of all files, or of these, in the order in which they are finished."""
+        self._waiting.extend(self._names if names is None else names)
         self._hand_out()
         while self._waiting or self._busy:
             finished, _ = ray.wait([*self._starting, *self._busy], num_returns=1)

@@ -14,6 +14,7 @@ from benchmarks.photos import synthetic_photo
 from benchmarks.results import Case
 from benchmarks.setup import Setup, tell
 from benchmarks.timing import Task, time_interleaved, with_cpu_seconds
+from enhance import runtime
 from enhance.backends.runtimes import ARITHMETIC, BACKENDS, Backend, OnnxNetwork
 from enhance.inference.rounded_weights import RoundedWeights
 
@@ -25,6 +26,7 @@ Step = Callable[[Tensor], Tensor]
 """A picture [1, 3, H, W] in [-1, 1] to r0."""
 
 
+@runtime.computing()  # as the enhancer does it
 def measure_backends(setup: Setup) -> list[Case]:
     """CPU seconds, since other work on the machine hardly changes them; the pictures in turn with all libraries."""
     sides = (64,) if setup.quick else _SIDES

@@ -3,8 +3,8 @@
 
 Everything is counted in CPU seconds, so that a busy machine tells nearly the same as a quiet one: for a picture, those
 of the workers and of this process, which is the driver; for each second of a node, those of Ray's own processes, which
-go on whether or not something is done. Start and models are left out. What all of Ray costs for a file is measured with
-files that no decoder takes, on which nothing else is spent.
+go on whether or not something is done. Start, models and the first picture of each worker are left out, on both sides.
+What all of Ray costs for a file is measured with files that no decoder takes, on which nothing else is spent.
 
     PYTHONPATH=.:scripts python -m benchmarks.cluster --files 16 --json cluster.json
 """
@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import ray as installed_ray
 
+from benchmarks.cluster_pairs import measure_pairs
 from benchmarks.cluster_scale import Costs, Scale
 from benchmarks.cpu_time import family, family_seconds
 from benchmarks.photos import write_photo
@@ -68,12 +69,14 @@ class Work(NamedTuple):
 
 
 def measure_cluster(source: Path, target: Path, workers: int, options: dict[str, Any]) -> Work:
-    """What files cost with so many workers, from when all of them have loaded their models."""
+    """What files cost with so many workers, from when each of them has done one."""
     plan = ClusterPlan(str(source), str(target), workers=workers, options=options)
     names = plan.names()
     pool = WorkerPool(plan, names)
     try:
         pool.assemble()
+        if len(list(pool.run(names[:workers]))) != workers:
+            raise EnhanceError("a worker is missing")
         began, before, driver = time.perf_counter(), family(), time.process_time()
         if len(list(pool.run())) != len(names):
             raise EnhanceError("a file is missing")
@@ -143,6 +146,8 @@ def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
         runs.append(measure_run(files, place / f"run{turn}", chosen))
         ones.append(measure_cluster(photos, place / f"one{turn}", 1, chosen))
         twos.append(measure_cluster(photos, place / f"two{turn}", 2, chosen))
+    tell(f"{options.pairs} pairs of a picture here and in a worker")
+    pairs = measure_pairs(photos, place / "pairs", options.pairs, chosen)
     tell("files that no decoder takes")
     unread = measure_cluster(bad, place / "no", 1, chosen)
     scale = Scale()
@@ -152,10 +157,12 @@ def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
     ratios = {
         "one_worker_over_run": median(one.worker / run for one, run in zip(ones, runs)),
         "two_workers_over_run": median(two.worker / run for two, run in zip(twos, runs)),
+        "worker_over_here": pairs.worker_over_here,
         "dispatch_over_run": costs.dispatch / costs.picture,
         "ray_each_second": median(work.ray for work in ones + twos),
     }
     turns = {"run": runs, **{name: [w._asdict() for w in works] for name, works in (("one", ones), ("two", twos))}}
+    turns["pairs"] = pairs._asdict()
     return {"turns": turns, "costs": asdict(costs), **ratios, "scale": asdict(scale) | scale.describe(costs)}
 
 
@@ -169,6 +176,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--files", type=int, default=16, help="pictures (default: 16)")
     parser.add_argument("--side", type=int, default=1000, help="of the pictures, in pixels (default: 1000)")
     parser.add_argument("--turns", type=int, default=3, help="of which the median is taken (default: 3)")
+    parser.add_argument("--pairs", type=int, default=14, help="pictures here and in a worker in turn (default: 14)")
     parser.add_argument("--unread", type=int, default=500, help="files that no decoder takes (default: 500)")
     parser.add_argument("--idle", type=float, default=20, help="seconds in which nothing is done (default: 20)")
     parser.add_argument("--model", help="a JPEG checkpoint; default: the one that ships")

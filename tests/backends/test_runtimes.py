@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -89,13 +90,30 @@ def test_what_a_runtime_cannot_do_is_refused(tiny_checkpoint: Checkpoint, tmp_pa
     assert Enhancer(tiny_checkpoint, backend="onnxruntime").dtype == torch.float32
 
 
-def test_auto_is_openvino_on_a_cpu_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_openvino_where_it_is_installed_and_torch_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, installed = torch.device("cpu"), {"openvino"}
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in installed else None)
-    assert choose_backend("auto", cpu) == "openvino"
-    assert choose_backend("auto", torch.device("cuda")) == choose_backend("torch", cpu) == "torch"
+
+    def chosen(backend: Backend | Literal["auto"] = "auto", device: torch.device = cpu, fast: bool = False) -> Backend:
+        return choose_backend(backend, device, lambda: fast)
+
+    assert chosen() == "openvino"
+    assert chosen(fast=True) == chosen(device=torch.device("cuda")) == chosen("torch") == "torch"
     installed.clear()
-    assert choose_backend("auto", cpu) == "torch"
+    assert chosen() == "torch"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_torch_is_fast_in_bfloat16_with_fused_blocks(
+    dtype: str, tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    for fuses in (True, False):
+        monkeypatch.setattr("enhance.enhancer.can_fuse", lambda fuses=fuses: fuses)
+        fast = fuses and dtype == "bfloat16"
+        assert Enhancer(tiny_checkpoint, backend="auto", dtype=dtype, device="cpu").backend == (
+            "torch" if fast else "openvino"
+        )
 
 
 def test_the_command_computes_where_it_is_told_to(

@@ -41,12 +41,16 @@ def test_cpu_time_of_this_process_and_its_children_counts() -> None:
 @pytest.mark.slow
 def test_all_of_it_runs(tiny_model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--files", "4", "--side", "64", "--unread", "5", "--turns", "1", "--idle", "1", "--dtype", "float32"]
+    words += ["--pairs", "2"]
     with time_limit():
         main([*words, "--model", str(tiny_model_file), "--json", str(tmp_path / "found.json")])
     text = (tmp_path / "found.json").read_text()
     assert text in capsys.readouterr().out
     found = json.loads(text)
-    assert set(found["turns"]) == {"run", "one", "two"} and len(found["costs"]["wait"]) == 2
+    assert set(found["turns"]) == {"run", "one", "two", "pairs"} and len(found["costs"]["wait"]) == 2
     assert all(turn["worker"] >= turn["driver"] > 0 for turn in found["turns"]["two"])
+    pairs = found["turns"]["pairs"]
+    assert len(pairs["here"]) == len(pairs["worker"]) == 2 and min(pairs["threads"], pairs["driver"]) >= 0
+    assert found["worker_over_here"] > 0
     assert found["costs"]["bytes_out"] > found["costs"]["bytes_in"] > 0 and found["dispatch_over_run"] > 0
     assert found["scale"]["hours"] > 0 and found["scale"]["nodes"] == 1000
