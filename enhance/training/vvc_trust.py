@@ -33,7 +33,7 @@ from enhance.training.vvc_pairs import code_pictures
 Uint8 = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
 
-QPS = (6, 10, 14, 18, 22, 27, 32, 42)
+QPS = (10, 14, 18, 22, 27, 32, 42)
 _UNKNOWN = 3
 """The QP up to which nothing is believed: here a picture is lost to a hundredth of a code value, or not at all."""
 _COARSE, _RARE = 27, 0.04
