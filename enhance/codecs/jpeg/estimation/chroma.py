@@ -120,7 +120,7 @@ def _planes(pixels: Pixels) -> list[Values]:
     values = pixels[:rows].astype(np.float32)
     if pixels.dtype != np.uint8:
         values *= np.float32(255 / (np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1))
-    return [values @ weights for weights in _CHROMA]
+    return [np.einsum("ijc,c", values, weights) for weights in _CHROMA]  # no library's product, which has threads
 
 
 def _evidence(planes: list[Values], grid: ChromaGrid, num_frequencies: int = _FREQUENCIES) -> Values:

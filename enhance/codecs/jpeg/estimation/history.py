@@ -13,7 +13,15 @@ from enhance.codecs.jpeg.estimation.chroma import find_chroma_grid
 from enhance.codecs.jpeg.estimation.grids import Evidence, look_at, search
 from enhance.codecs.jpeg.estimation.noise import ROUNDING, LastCoding
 from enhance.codecs.jpeg.estimation.same_grid import search_same_grid
-from enhance.codecs.jpeg.estimation.samples import Corners, Offset, Sample, Values, take_sample, take_views
+from enhance.codecs.jpeg.estimation.samples import (
+    Corners,
+    Offset,
+    Sample,
+    Values,
+    take_busy_part,
+    take_sample,
+    take_views,
+)
 from enhance.codecs.jpeg.estimation.scaling import search_scales
 from enhance.codecs.jpeg.estimation.tables import all_tables
 from enhance.codecs.jpeg.estimation.windows import grids_worth_a_look
@@ -55,7 +63,7 @@ def find_earlier(pixels: Pixels, last: JpegRate) -> Coding | None:
     Returns:
         the coding, or None where there was none, or it cannot be told for sure.
     """
-    return None if last.space == "rgb" else _earlier(take_sample(pixels), pixels, last)
+    return None if last.space == "rgb" else _earlier(pixels, last)
 
 
 def find_coding(pixels: Pixels) -> Coding | None:
@@ -74,7 +82,7 @@ def find_coding(pixels: Pixels) -> Coding | None:
         # What the last coding did to an older one's coefficients is not known well enough.
         return coding
     top, left = last.offset
-    older = _earlier(sample.cropped(last.offset), pixels[top:, left:], _rate(last, pixels))
+    older = _earlier(pixels[top:, left:], _rate(last, pixels))
     return coding if older is None else _moved(older, last.offset)
 
 
@@ -92,18 +100,30 @@ def _coded_last(sample: Sample, candidates: Numbers) -> Evidence | None:
     return clipped if clipped is not None and _is_known(clipped) else None
 
 
-def _earlier(sample: Sample, pixels: Pixels, last: JpegRate) -> Coding | None:
+def _earlier(pixels: Pixels, last: JpegRate) -> Coding | None:
     """As `find_earlier`, for a picture that begins with a block of the last coding."""
     steps = np.maximum(last.luma.reshape(64).astype(np.int64), 1)
     candidates = np.flatnonzero(np.log2(all_tables().luma / steps).mean(axis=1) > _COARSER)
     if min(pixels.shape[:2]) < _SMALLEST or not len(candidates):
         return None
-    coding = LastCoding(sample.luma, steps)
-    found = _convincing(search_same_grid(sample, coding.indices, steps, candidates))
-    if found is None or not _is_known(found):
-        grids = grids_worth_a_look(sample, coding, candidates)
-        found = _convincing(search(sample, grids, coding.variances, candidates, seen=True))
-    return _scaled(pixels, sample, candidates, last) if found is None else _coding(found, pixels, last)
+    part = take_busy_part(pixels)
+    found = _at_first_scale(pixels, part, steps, candidates)
+    return _scaled(pixels, part, candidates, last) if found is None else _coding(found, pixels, last)
+
+
+def _at_first_scale(pixels: Pixels, part: Sample, steps: Numbers, candidates: Numbers) -> Evidence | None:
+    """What speaks for an earlier coding on any grid; most pictures are done with after a first look at a part."""
+    coding = LastCoding(part.luma, steps)
+    same = search_same_grid(part, coding.indices, steps, candidates)
+    grids = grids_worth_a_look(part, coding, candidates)
+    if part.luma.shape != pixels.shape[:2] and (same is not None or grids):
+        part = take_sample(pixels)
+        coding = LastCoding(part.luma, steps)
+        same = search_same_grid(part, coding.indices, steps, candidates)
+    same = _convincing(same)
+    if same is not None and _is_known(same):
+        return same
+    return _convincing(search(part, grids, coding.variances, candidates, seen=True))
 
 
 def _scaled(pixels: Pixels, sample: Sample, candidates: Numbers, last: JpegRate | None) -> Coding | None:

@@ -127,7 +127,8 @@ def evidence_with_any_noise(coefficients: Values, steps_of_mean: tuple[int, ...]
     total = np.zeros((bins.shape[1], LARGEST_STEP + 1), np.float32)
     means = _EVERY if steps_of_mean is None else steps_of_mean
     total[0, means] = _most_likely(bins[:, :1], means)
-    total[1:] = _most_likely(bins[:, 1:], _EVERY)
+    if len(total) > 1:
+        total[1:] = _most_likely(bins[:, 1:], _EVERY)
     return total
 
 

@@ -25,6 +25,10 @@ Variances = Callable[[Corners, npt.NDArray[np.int64]], Values]
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _MOST_SAMPLES = 1 << 20
 _STRIP = 64
+_MOST_AT_FIRST = 1 << 18
+_TILE = 64, 256  # rows and columns
+_APART = 8, 4  # rows and columns of the places at which neighbours are compared
+_LARGEST_DIFFERENCE = 8  # more is an edge
 _KEY = np.random.default_rng(0).standard_normal(63).astype(np.float32)
 
 # Row-major numbers of the 64 frequencies, low ones first.
@@ -67,11 +71,6 @@ class Sample:
         windows = np.lib.stride_tricks.sliding_window_view(self.luma, (8, 8))
         return windows[corners[:, 0], corners[:, 1]].reshape(-1, 64)
 
-    def cropped(self, offset: tuple[int, int]) -> Sample:
-        """What is below and to the right of an offset."""
-        top, left = offset
-        return Sample(self.luma[top:, left:], self.clipped[top:, left:], self.tolerated)
-
 
 def take_sample(pixels: Pixels) -> Sample:
     """The luma of a picture; of a large one strips of `_STRIP` rows, a megapixel altogether.
@@ -84,10 +83,42 @@ def take_sample(pixels: Pixels) -> Sample:
         return _sample(pixels)
     count = max(1, _MOST_SAMPLES // (_STRIP * width))
     tops = np.unique(np.linspace(0, height - _STRIP, count).astype(int) // 8 * 8)
-    strips = [_sample(pixels[top : top + _STRIP]) for top in tops]
-    for strip in strips:
-        strip.clipped[-1] = True
-    return Sample(np.concatenate([s.luma for s in strips]), np.concatenate([s.clipped for s in strips]))
+    return _joined([_sample(pixels[top : top + _STRIP]) for top in tops])
+
+
+def take_busy_part(pixels: Pixels) -> Sample:
+    """The luma of a picture for a first look: of a large one the tiles in which neighbours differ most.
+
+    Args:
+        pixels: as in `take_sample`; above a quarter of a megapixel so much is taken.
+    """
+    height, width = pixels.shape[:2]
+    if height * width <= _MOST_AT_FIRST:
+        return _sample(pixels)
+    rows, columns = min(_TILE[0], height // 8 * 8), min(_TILE[1], width // 8 * 8)
+    busy = _differences(pixels, rows, columns)
+    chosen = np.sort(np.argsort(-busy.ravel(), kind="stable")[: _MOST_AT_FIRST // (rows * columns)])
+    corners = zip(*np.divmod(chosen, busy.shape[1]), strict=True)
+    tiles = [_sample(pixels[rows * y : rows * (y + 1), columns * x : columns * (x + 1)]) for y, x in corners]
+    return _joined(tiles)
+
+
+def _differences(pixels: Pixels, rows: int, columns: int) -> Values:
+    """How much neighbours differ in each of the whole tiles of some rows and columns, on average, edges aside."""
+    plane = pixels if pixels.ndim == 2 else pixels[..., 1]
+    down, right = pixels.shape[0] // rows, pixels.shape[1] // columns
+    whole = plane[: down * rows, : right * columns]
+    step_down, step_right = _APART
+    here, there = (whole[::step_down, side::step_right].astype(np.float32) for side in (1, 2))
+    changes = np.minimum(np.abs(here - there) * np.float32(255 / _white(pixels)), _LARGEST_DIFFERENCE)
+    return np.asarray(changes.reshape(down, rows // step_down, right, columns // step_right).mean(axis=(1, 3)))
+
+
+def _joined(parts: list[Sample]) -> Sample:
+    """Parts of the same width, one below the other."""
+    for part in parts:
+        part.clipped[-1] = True
+    return Sample(np.concatenate([part.luma for part in parts]), np.concatenate([part.clipped for part in parts]))
 
 
 @dataclass(frozen=True)
@@ -108,34 +139,45 @@ class Views:
     far: tuple[Sample, tuple[int, int]] | None = None
 
 
-def take_views(pixels: Pixels, whole: Sample) -> Views:
+def take_views(pixels: Pixels, taken: Sample) -> Views:
     """The views of a picture, a megapixel each.
 
     Args:
         pixels: as in `take_sample`.
-        whole: what `take_sample` gave, which is all of a small picture.
+        taken: a sample of it, which may be all of it.
     """
     height, width = pixels.shape[:2]
     if height * width <= _MOST_SAMPLES:
+        whole = taken if taken.luma.shape == (height, width) else _sample(pixels)
         return Views((height, width), whole.luma, whole.luma, whole)
     side = int(_MOST_SAMPLES**0.5)
-    tall, wide = _sample(pixels[:, : _MOST_SAMPLES // height]), _sample(pixels[: _MOST_SAMPLES // width])
+    tall, wide = (_luma(part) for part in (pixels[:, : _MOST_SAMPLES // height], pixels[: _MOST_SAMPLES // width]))
     begin = max(0, height - side), max(0, width - side)
     far = _sample(pixels[begin[0] :, begin[1] :]), begin
-    return Views((height, width), tall.luma, wide.luma, _sample(pixels[:side, :side]), far)
+    return Views((height, width), tall, wide, _sample(pixels[:side, :side]), far)
 
 
 def _sample(pixels: Pixels) -> Sample:
-    white = 255 if pixels.dtype == np.uint8 else np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
-    # One copy, and all that follows is fast.
-    channels = np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0))
-    luma = _luma(channels, 255 / white)
-    clipped = (channels.min(axis=0) <= 0) | (channels.max(axis=0) >= white)
-    return Sample(luma, clipped)
+    channels = _channels(pixels)
+    clipped = (channels.min(axis=0) <= 0) | (channels.max(axis=0) >= _white(pixels))
+    return Sample(_luma_of(channels, 255 / _white(pixels)), clipped)
 
 
-def _luma(channels: npt.NDArray[Any], scale: float) -> Values:
-    """[h, w]: luma minus 128 of [1 or 3, h, w]."""
+def _luma(pixels: Pixels) -> Values:
+    """[h, w]: as `Sample.luma`."""
+    return _luma_of(_channels(pixels), 255 / _white(pixels))
+
+
+def _white(pixels: Pixels) -> int:
+    return int(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1
+
+
+def _channels(pixels: Pixels) -> npt.NDArray[Any]:
+    """[1 or 3, h, w], in one piece each, which makes all that follows fast."""
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0))
+
+
+def _luma_of(channels: npt.NDArray[Any], scale: float) -> Values:
     if len(channels) == 1:
         return np.asarray(channels[0] * np.float32(scale) - np.float32(128), np.float32)
     weights = _LUMA * np.float32(scale)
