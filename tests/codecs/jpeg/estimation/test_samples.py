@@ -49,7 +49,7 @@ def test_no_block_lies_across_two_tiles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "width"), [((20, 40_000), 256), ((40_000, 20), 16), ((17, 20_000, 3), 256)], ids=["flat", "tall", "colour"]
+    ("shape", "width"), [((20, 40_000), 256), ((40_000, 20), 16), ((17, 20_000, 3), 256)], ids=["flat", "tall", "rgb"]
 )
 def test_tiles_of_narrow_pictures_are_as_narrow(shape: tuple[int, ...], width: int) -> None:
     luma = take_busy_part(with_noise(shape, slice(None), slice(None))).luma
