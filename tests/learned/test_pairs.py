@@ -130,7 +130,7 @@ def test_a_command_trains_an_enhancer(folder: Path, base: Path, tmp_path: Path) 
         (["--codec", "jpeg", "--squares", "2"], "--squares is for"),
         (["--codec", "learned", "--squares", "0"], "at least 1"),
         (["--codec", "learned", "--clips", "2"], "are for --codec vvc"),
-        (["--codec", "learned", "--graphics", "."], "--graphics is for"),
+        (["--codec", "learned", "--graphics", "."], "--graphics is not for"),
         (["--init", "a", "--widths", "8", "8", "8", "8"], "--init has its own"),
     ],
 )
