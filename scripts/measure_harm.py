@@ -78,8 +78,10 @@ def encode(pixels: Uint8, quality: str, sampling: str) -> bytes:
 
 
 def knobs_of(mode: str) -> Knobs:
-    """The settings that a word or a number stands for."""
-    return Knobs(mode=mode) if mode in MODES else Knobs(steps=1, perception=float(mode))
+    """The settings that a word or a number stands for, with "unguarded-" before it for those without the guard."""
+    wanted = mode.removeprefix("unguarded-")
+    guard = wanted == mode
+    return Knobs(mode=wanted, guard=guard) if wanted in MODES else Knobs(steps=1, perception=float(wanted), guard=guard)
 
 
 def looks(lpips: LPIPS | None, original: Uint8, *others: Uint8) -> list[float]:
@@ -146,7 +148,8 @@ def main() -> None:
     parser.add_argument("originals", nargs="+", type=Path, help="folders of pictures without compression")
     parser.add_argument("--qualities", nargs="+", default=["10", "40", "75", "90"], metavar="Q", help="1-100, or ones")
     parser.add_argument("--samplings", nargs="+", default=["4:2:0"], choices=SAMPLINGS)
-    parser.add_argument("--modes", nargs="+", default=list(MODES), metavar="MODE", help="of run, or perceptions")
+    modes_help = "of run, or perceptions; unguarded-MODE"
+    parser.add_argument("--modes", nargs="+", default=list(MODES), metavar="MODE", help=modes_help)
     parser.add_argument("--model", type=Path, help="a checkpoint other than the one that ships")
     parser.add_argument("--crop", type=int, help="take the first so many rows and columns")
     parser.add_argument("--every", type=int, default=1, help="take every so-many-th picture")
