@@ -142,13 +142,18 @@ def tiny_vvc_model_file(tiny_vvc_checkpoint: Checkpoint, tmp_path_factory: pytes
 
 @pytest.fixture
 def tiny_weights(
-    tiny_model_file: Path, tiny_vvc_model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_checkpoint: Checkpoint,
+    tiny_model_file: Path,
+    tiny_vvc_model_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    """A folder with both tiny models in the place of those that ship, so that no `--model` is needed."""
+    """A folder with tiny models in the place of those that ship, so that no `--model` is needed."""
     folder = tmp_path / "weights"
     folder.mkdir()
     for codec, file in (("jpeg", tiny_model_file), ("vvc", tiny_vvc_model_file)):
         (folder / f"{codec}.safetensors").symlink_to(file)
+    save_checkpoint(dataclasses.replace(tiny_checkpoint, codec="learned"), folder / "learned.safetensors")
     monkeypatch.setattr("enhance.enhancer.WEIGHTS", folder)
     return folder
 

@@ -158,10 +158,10 @@ def added(site: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.usefixtures("added")
 def test_its_decoder_takes_its_options(toy: Path, caplog: pytest.LogCaptureFixture) -> None:
     names = [codec.name for codec in registry.all_codecs()]
-    # Our own learned codec comes by an entry point, too: it is there where this package is installed.
-    installed = {point.name for point in entry_points(group=registry.GROUP)} - set(BROKEN)
-    assert names == ["jpeg", "vvc", *sorted(installed)]
-    assert {"toy"} <= installed <= {"learned", "toy"}
+    # Our own learned codecs come by entry points, too: they are there where this package is installed.
+    installed = [point for point in entry_points(group=registry.GROUP) if point.name not in BROKEN]
+    assert names == ["jpeg", "vvc", *(point.load().name for point in sorted(installed, key=lambda point: point.name))]
+    assert "toy" in names
     assert tuple(record.args[0] for record in caplog.records if isinstance(record.args, tuple)) == BROKEN
     content = b"TOY!" + bytes([8, 1, 2]) + bytes([1, 1, 1, 2, 2, 2])
     for options, top in (({}, 8), ({"upside_down": True}, 16)):
