@@ -22,6 +22,7 @@ from skimage import data
 
 from enhance import Enhancer, Knobs, decode
 from enhance.evaluation.metrics.distortion import psnr
+from enhance.frames.blocks import to_pixels
 from enhance.training.drawings.patterns import checks
 from enhance.training.drawings.sheet import Sheet
 
@@ -39,7 +40,7 @@ def drawn() -> Uint8:
 
 def tinted(pixels: Uint8, weights: npt.NDArray[np.float32]) -> Uint8:
     """Pixels, with red where the correction was held back."""
-    held: Any = (1 - weights).repeat(8, axis=0).repeat(8, axis=1)[: pixels.shape[0], : pixels.shape[1], None]
+    held: Any = to_pixels(1 - weights, *pixels.shape[:2])[..., None]
     return np.rint(pixels * (1 - 0.7 * held) + np.array([230, 40, 20]) * 0.7 * held).astype(np.uint8)
 
 

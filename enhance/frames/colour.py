@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from enhance.errors import UsageError
+from enhance.frames.depth import code_values
 from enhance.frames.format import ColorSpace, FrameFormat, Plane, Planes
+from enhance.images import Pixels
 
 Float = npt.NDArray[np.float32]
 Offsets = tuple[Float, ...]
@@ -32,6 +34,19 @@ CHROMA_OFFSETS = {
     "bottom": (1.0, 0.5),
 }
 """Rows and columns by which the first chroma sample lies below and right of the first luma sample, in luma samples."""
+
+
+def video_luma(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """How light a picture is, as BT.709 video of limited range says it but for black: 8-bit code values, [H, W].
+
+    Args:
+        pixels: [H, W, 3] RGB or [H, W] gray, of any kind that `DecodedImage` holds.
+    """
+    red, blue = _LUMA_WEIGHTS["bt709"]
+    weights = np.array([red, 1 - red - blue, blue], np.float32) * np.float32(219 / 255)
+    values = code_values(pixels)
+    luma: npt.NDArray[np.float32] = values @ weights if values.ndim == 3 else values * weights.sum()
+    return luma
 
 
 def yuv_to_rgb(planes: Planes, frame: FrameFormat, space: ColorSpace) -> Float:

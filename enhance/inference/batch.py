@@ -19,6 +19,7 @@ from torch import Tensor
 
 from enhance import runtime
 from enhance.diffusion.noise import NoiseField
+from enhance.frames.blocks import to_pixels
 from enhance.images import Rate, Trust
 from enhance.inference.reconstruction import LUMA
 from enhance.inference.residual import sample_residual
@@ -151,14 +152,8 @@ def corrected(images: Tensor, residual: Tensor, members: Sequence[Member]) -> Te
     change = weighed(change, [member.trust for member in members])
     for picture, member in zip(change, members):
         if member.believed is not None:
-            picture *= _to_pixels(torch.from_numpy(member.believed), picture)
+            picture *= torch.from_numpy(to_pixels(member.believed, *picture.shape[1:])).to(picture.device)
     return (images + change).clamp_(0, 1)
-
-
-def _to_pixels(blocks: Tensor, like: Tensor) -> Tensor:
-    """The value of its block of 8x8 for each pixel of a picture [C, H, W]."""
-    factors = blocks.to(like.device).repeat_interleave(8, 0).repeat_interleave(8, 1)
-    return factors[: like.shape[1], : like.shape[2]]
 
 
 def weighed(change: Tensor, trusts: Sequence[Trust]) -> Tensor:

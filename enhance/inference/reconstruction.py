@@ -10,13 +10,12 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from enhance.frames.blocks import BLOCK, to_pixels
 from enhance.frames.depth import Values, code_values, from_code_values, row_bands
 from enhance.images import BELIEVED, Consistency, Pixels, Trust
 
 Change = Callable[[slice], Values]
 """Rows -> what is added to them, [h, W, 3] or [h, W], in 8-bit code values."""
-
-_BLOCK = 8
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """BT.601, as JPEG has it (JFIF 1.02)."""
@@ -92,10 +91,9 @@ def reconstruct(
 def _weighed_by_block(change: Change, weights: Values) -> Change:
     def weighed(rows: slice) -> Values:
         values = change(rows)
-        first = rows.start // _BLOCK
-        blocks = weights[first : -(-rows.stop // _BLOCK)]
-        factors = blocks.repeat(_BLOCK, axis=0)[rows.start - first * _BLOCK :][: len(values)]
-        factors = factors.repeat(_BLOCK, axis=1)[:, : values.shape[1]]
+        height, width = values.shape[:2]
+        first, above = divmod(rows.start, BLOCK)
+        factors = to_pixels(weights[first : -(-rows.stop // BLOCK)], above + height, width)[above:]
         return values * (factors[..., None] if values.ndim == 3 else factors)
 
     return weighed

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.codec import Codec
 from enhance.codecs.jpeg import planes
-from enhance.codecs.registry import find_codec
+from enhance.codecs.vvc.graphics import belief
 from enhance.codecs.vvc.rate import VvcRate
+from enhance.frames.blocks import to_pixels
 from enhance.frames.depth import code_values
 from enhance.images import DecodedImage
 from enhance.models.checkpoint import Checkpoint
@@ -59,7 +59,7 @@ def calibrate_vvc_trust(
         decoded = _decoded([*photos, *graphics], qp, cache, workers)
         changes = predict(model, decoded, "mean")
         errors = [
-            _errors(original, picture, change)
+            _errors(original, picture, change, VvcRate(qp))
             for original, picture, change in zip([*photos, *graphics], decoded, changes, strict=True)
         ]
         luma, chroma = (np.array(plane) for plane in zip(*errors, strict=True))
@@ -80,10 +80,10 @@ def _decoded(pictures: Sequence[Uint8], qp: int, cache: Path, workers: int) -> l
     return [DecodedImage(pixels / np.float32(255), VvcRate(qp)) for pixels in coded]
 
 
-def _errors(original: Uint8, decoded: DecodedImage, change: Array) -> tuple[Values, Values]:
+def _errors(original: Uint8, decoded: DecodedImage, change: Array, rate: VvcRate) -> tuple[Values, Values]:
     """Squared errors [factors] of luma and of chroma with each of `FACTORS` on the change."""
     base = code_values(decoded.pixels)
-    believed = _belief(decoded) * np.float32(VvcRate(decoded.rate.level).known)
+    believed = to_pixels(belief(decoded.pixels), *decoded.pixels.shape[:2]) * np.float32(rate.known)
     found = []
     for of_original, of_base, of_change, weight in zip(
         planes.split_planes(original.astype(np.float32), False),
@@ -96,13 +96,3 @@ def _errors(original: Uint8, decoded: DecodedImage, change: Array) -> tuple[Valu
         left = [of_original - of_base - np.float32(factor) * moves for factor in FACTORS]
         found.append(np.array([weight * np.square(values).sum(dtype=np.float64) for values in left]))
     return found[0], found[1] + found[2]
-
-
-def _belief(decoded: DecodedImage) -> Array:
-    """How far a correction of each pixel is believed in use, [H, W]."""
-    codec = find_codec(decoded.rate.codec)
-    height, width = decoded.pixels.shape[:2]
-    if not isinstance(codec, Codec) or codec.believe is None:
-        return np.ones((height, width), np.float32)
-    blocks = codec.believe(decoded.pixels)
-    return blocks.repeat(8, axis=0)[:height].repeat(8, axis=1)[:, :width]

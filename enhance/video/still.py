@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from enhance.frames.blocks import BLOCK, block_sides, to_samples
 from enhance.frames.colour import Offsets
 from enhance.frames.format import FrameFormat, Planes
-from enhance.video.blocks import BLOCK, block_sides, to_samples
 
 Mask = npt.NDArray[np.bool_]
 

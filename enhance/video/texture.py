@@ -17,15 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from enhance.frames.depth import code_values
+from enhance.frames.colour import video_luma
 
 EVEN = 0.5, 0.7
 """The share of samples that equal their neighbours below and on the right, at which looks begin to be left, and are."""
 STEP = 1.0, 2.5
 """The mean step between neighbours, in 8-bit code values, below which there are no looks, and from which on all."""
-
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_STEPS = np.float32(219 / 255)
 
 
 def texture(pixels: npt.NDArray[Any]) -> float:
@@ -34,8 +31,7 @@ def texture(pixels: npt.NDArray[Any]) -> float:
     Args:
         pixels: as in `DecodedImage`.
     """
-    values = code_values(pixels)
-    luma = (values @ _LUMA if values.ndim == 3 else values) * _STEPS
+    luma = video_luma(pixels)
     if min(luma.shape) < 2:
         return 1.0
     across, down = np.abs(np.diff(luma, axis=1))[:-1], np.abs(np.diff(luma, axis=0))[:, :-1]

@@ -12,12 +12,12 @@ from enhance.codecs.vvc.decoder import open_vvc
 from enhance.codecs.vvc.encoding import ClipCoding, encode_clip
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.enhancer import Enhancer
+from enhance.frames.blocks import BLOCK
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
 from enhance.images import DecodedImage, EnhancedImage
 from enhance.knobs import Knobs
 from enhance.models.checkpoint import Checkpoint
-from enhance.video.blocks import BLOCK
 from enhance.video.filter import FrameFilter, Threads
 from enhance.video.still import StillCorrections, is_same
 

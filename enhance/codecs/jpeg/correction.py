@@ -20,6 +20,7 @@ from enhance.codecs.jpeg.coefficients import Layout
 from enhance.codecs.jpeg.even_ground import EvenGround
 from enhance.codecs.jpeg.intervals import Array, Part
 from enhance.codecs.jpeg.trust import TrustMap, to_samples
+from enhance.frames.blocks import to_pixels
 from enhance.images import Trust
 
 Strip = Callable[[slice], Array]
@@ -103,7 +104,7 @@ def _spare(change: Array, plane: _Plane, ground: EvenGround | None) -> None:
         return
     even = ground.rows(plane.first, plane.stop)
     if even.any():
-        change[even.repeat(8, 0).repeat(8, 1)[: plane.shape[0], : plane.shape[1]]] = 0
+        change[to_pixels(even, *plane.shape)] = 0
 
 
 def _add(base: Array, change: Array, part: Part, trust_map: TrustMap, ground: EvenGround | None) -> _Plane:

@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from enhance.frames.depth import code_values, row_bands
+from enhance.frames.blocks import BLOCK, to_pixels
+from enhance.frames.colour import video_luma
+from enhance.frames.depth import row_bands
 from enhance.images import Pixels
 
 Float = npt.NDArray[np.float32]
 Reduce = Callable[..., Any]
 Range = tuple[float, float]
-
-BLOCK = 8
 
 EVEN: Range = 0.3, 0.5
 """The share of samples that equal their neighbours at which belief in a correction begins to fall, and has fallen."""
@@ -44,8 +44,6 @@ _NEARLY = 0.12
 """Of the range of luma."""
 _EQUAL = 0.9
 """Code values; 8-bit samples that differ do so by 1."""
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32) * np.float32(219 / 255)
-"""Of limited range, as video has it."""
 
 
 def belief(pixels: Pixels) -> Float:
@@ -57,27 +55,15 @@ def belief(pixels: Pixels) -> Float:
         pixels: as in `DecodedImage`.
     """
     bands = list(row_bands(pixels.shape[0], pixels.shape[1], BLOCK))
-    measured = [np.stack(_measured(_luma(pixels, slice(band.start, band.stop + 1)), band)) for band in bands]
+    measured = [np.stack(_measured(video_luma(pixels[band.start : band.stop + 1]), band)) for band in bands]
     even, lowest, highest = np.concatenate(measured, axis=1)
     low, high = _around(lowest, np.min), _around(highest, np.max)
-    tones = [_two_tone(_luma(pixels, band), *_rows((low, high), band)) for band in bands]
+    tones = [_two_tone(video_luma(pixels[band]), *_rows((low, high), band)) for band in bands]
     span = high - low
     drawn = _ramp(_around(even, np.mean), EVEN) * _ramp(span, SHARP)
     toned = _ramp(_around(np.concatenate(tones), np.mean), TWO_TONE) * _ramp(span, CONTRAST)
     found: Float = (1 - np.maximum(drawn, toned)).astype(np.float32)
     return found
-
-
-def to_pixels(blocks: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
-    """The value of its block for each pixel, [height, width]."""
-    return blocks.repeat(BLOCK, axis=0)[:height].repeat(BLOCK, axis=1)[:, :width]
-
-
-def _luma(pixels: Pixels, rows: slice) -> Float:
-    """In 8-bit code values."""
-    values = code_values(pixels[rows])
-    luma: Float = values @ _LUMA if values.ndim == 3 else values * _LUMA.sum()
-    return luma
 
 
 def _measured(luma: Float, band: slice) -> tuple[Float, Float, Float]:

@@ -10,9 +10,10 @@ import torch
 from PIL import Image, ImageDraw
 from skimage import data
 
-from enhance.codecs.vvc.graphics import belief, to_pixels
+from enhance.codecs.vvc.graphics import belief
 from enhance.codecs.vvc.rate import VvcRate
 from enhance.enhancer import Enhancer
+from enhance.frames.blocks import to_pixels
 from enhance.frames.colour import rgb_to_yuv
 from enhance.frames.format import SUBSAMPLINGS, ColorSpace, FrameFormat, Planes, Subsampling
 from enhance.images import DecodedImage, Pixels

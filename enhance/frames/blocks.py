@@ -1,4 +1,4 @@
-"""Blocks of 8x8 luma samples, and the samples of other planes that lie in the same place."""
+"""Blocks of 8x8 pixels or luma samples, and the samples of planes that lie in the same place."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ def to_samples(
         plane: 0 for luma.
         shape: height and width of the plane.
     """
-    down, across = block_sides(frame, plane)
+    return _repeated(blocks, block_sides(frame, plane), shape)
+
+
+def to_pixels(blocks: npt.NDArray[Value], height: int, width: int) -> npt.NDArray[Value]:
+    """The value of its block for each pixel, [height, width]."""
+    return _repeated(blocks, (BLOCK, BLOCK), (height, width))
+
+
+def _repeated(blocks: npt.NDArray[Value], sides: tuple[int, int], shape: tuple[int, ...]) -> npt.NDArray[Value]:
     height, width = shape
-    return blocks.repeat(down, axis=0)[:height].repeat(across, axis=1)[:, :width]
+    return blocks.repeat(sides[0], axis=0)[:height].repeat(sides[1], axis=1)[:, :width]
