@@ -77,6 +77,7 @@ _SMALL = 2**20
 _SMALL_BYTES = 700 * 2**20  # for so many pixels in float32 (`BandedDenoiser`), and what surrounds the network
 
 _NOTHING_TO_MEND = "left as it is: at this rate the model has nothing to mend"
+_SETTLED = "two colours: {share:.0%} of the picture is as it was before it was coded, for the file leaves no other"
 _NO_MODEL = "left as it is: no model ships for {codec}"
 
 _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
@@ -267,7 +268,8 @@ class Enhancer:
                 notes += denoise.notes
                 change = _change(decoded, aligned, residual, scale)
                 believed = _believed(decoded.pixels, rate) if knobs.guard else None
-                reconstruction, consistency, more = _apply(decoded, change, consistency, trust, believed, dtype)
+                settle = knobs.strength == 1  # who asks for half of a correction wants no original
+                reconstruction, consistency, more = _apply(decoded, change, consistency, trust, believed, dtype, settle)
                 notes += more
         progress(1.0)
         weights = reconstruction.weights
@@ -279,6 +281,7 @@ class Enhancer:
             consistent=consistency is not None,
             factor=(trust.luma, trust.chroma),
             withheld=None if weights is None else float(1 - weights.mean()),
+            settled=reconstruction.settled,
             tile=denoise.plan.tile if denoise else 0,
             seconds=time.perf_counter() - began,
             notes=decoded.notes + notes,
@@ -542,14 +545,17 @@ def _apply(
     trust: Trust,
     believed: Values | None,
     dtype: np.dtype[Any],
+    settle: bool,
 ) -> tuple[Reconstruction, Consistency | None, tuple[str, ...]]:
     """Adds the change to the decoded picture; gives the result, the projection that was really applied, and notes.
 
     Where the file's coefficients cannot be read, the result is not projected, and a note says so.
     """
     try:
-        made = reconstruct(decoded.pixels, change, consistency, trust=trust, believed=believed, dtype=dtype)
-        return made, consistency, ()
+        made = reconstruct(
+            decoded.pixels, change, consistency, trust=trust, believed=believed, dtype=dtype, settle=settle
+        )
+        return made, consistency, (_SETTLED.format(share=made.settled),) if made.settled else ()
     except DecodeError as error:
         _LOG.debug("%s: %s", decoded.source, error)
         unprojected = reconstruct(decoded.pixels, change, trust=trust, believed=believed, dtype=dtype)

@@ -261,6 +261,7 @@ class EnhancementRecord:
         factor: of the corrections of luma and chroma, 0 to 1: what the model knows at this rate, times the strength.
         coding: what the pixels told of an earlier coding (see `codecs.coding.Coding`), if that is what counted.
         withheld: share of the picture, 0 to 1, in which the correction was not believed; None: could not be told.
+        settled: share of the picture, 0 to 1, for which the file left one original only, which it has now.
     """
 
     codec: str
@@ -284,6 +285,7 @@ class EnhancementRecord:
     factor: tuple[float, float] = (1.0, 1.0)
     withheld: float | None = None
     coding: dict[str, Any] | None = None
+    settled: float = 0.0
 
     def summary(self) -> str:
         """What was done in a few words: "jpeg quality 10, 1 step, perception 0.5, 0.71 s, 2 notes"."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from enhance.frames.blocks import BLOCK, to_pixels
 from enhance.frames.depth import Values, code_values, from_code_values, row_bands
@@ -38,6 +39,18 @@ class JudgingConsistency(Consistency, Protocol):
         """
 
 
+@runtime_checkable
+class SettlingConsistency(Consistency, Protocol):
+    """A file that leaves but one original for parts of some pictures."""
+
+    def settle(self, pixels: Pixels) -> npt.NDArray[np.bool_] | None:
+        """Sets blocks of 8x8 pixels to their original, in place, where the file leaves no other.
+
+        Returns:
+            bool [ceil(H / 8), ceil(W / 8)], which were set; None if that can be said of no part of the picture.
+        """
+
+
 class Reconstruction(NamedTuple):
     """A corrected picture, and where its correction was believed.
 
@@ -45,10 +58,12 @@ class Reconstruction(NamedTuple):
         pixels: of the decoded picture's shape.
         weights: float32 [ceil(H / 8), ceil(W / 8)], how far the correction was believed in each block; None where the
             neither bitstream nor pixels tell of that.
+        settled: share of the picture, 0 to 1, that is as the original was for all that the file can tell.
     """
 
     pixels: Pixels
     weights: Values | None = None
+    settled: float = 0.0
 
 
 def reconstruct(
@@ -59,6 +74,7 @@ def reconstruct(
     trust: Trust = BELIEVED,
     believed: Values | None = None,
     dtype: np.dtype[Any] | None = None,
+    settle: bool = True,
 ) -> Reconstruction:
     """Adds a change to the decoded image, as far as it is believed and as the file allows.
 
@@ -69,6 +85,7 @@ def reconstruct(
         trust: how far the change is to be believed; without a consistency that judges it, only its factors count.
         believed: factors on the change, 0 to 1, for each block of 8x8 pixels [ceil(H / 8), ceil(W / 8)].
         dtype: of the result, one of those; the base's by default. A deeper one shows what rounding would take away.
+        settle: whether the consistency may set what it leaves no choice about.
 
     Returns:
         a new array of the base's shape, and where the change was believed.
@@ -85,7 +102,11 @@ def reconstruct(
     for rows, values, *judged in _corrected(base.shape, decoded, change, consistency, trust):
         out[rows] = from_code_values(values, out.dtype)
         weights += judged
-    return Reconstruction(out, np.concatenate(weights) if weights else believed)
+    found = np.concatenate(weights) if weights else believed
+    settled = consistency.settle(out) if settle and isinstance(consistency, SettlingConsistency) else None
+    if settled is None:
+        return Reconstruction(out, found)
+    return Reconstruction(out, None if found is None else np.maximum(found, settled), float(settled.mean()))
 
 
 def _weighed_by_block(change: Change, weights: Values) -> Change:

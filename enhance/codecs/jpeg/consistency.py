@@ -37,12 +37,13 @@ from functools import partial
 
 import numpy as np
 
-from enhance.codecs.jpeg import planes
+from enhance.codecs.jpeg import planes, two_colours
 from enhance.codecs.jpeg.coefficients import Indices, Layout, NotProjectable, read_coefficients, read_layout
 from enhance.codecs.jpeg.correction import Strip, corrected_strips
 from enhance.codecs.jpeg.intervals import Array, Part
+from enhance.codecs.jpeg.two_colours import Flags
 from enhance.errors import DecodeError, UsageError
-from enhance.images import Consistency, Trust
+from enhance.images import Consistency, Pixels, Trust
 
 # How much the intervals are widened at both ends. libjpeg rounds Y, Cb, Cr and the means of boxes to integers before
 # its DCT, which moves coefficients by 0.3 (RMS), so that a few of the original's own lie outside of the intervals.
@@ -141,6 +142,25 @@ class JpegConsistency:
         """
         decoded, correction = partial(self._read, base), partial(self._read, change)
         return corrected_strips(self.strips(), decoded, correction, self.layout, trust)
+
+    def settle(self, pixels: Pixels) -> Flags | None:
+        """Sets blocks to their original, where the file leaves no other: in pictures of two colours (`two_colours`).
+
+        Args:
+            pixels: enhanced, [H, W, 3] RGB or [H, W] gray; uint8, uint16, or float32 in [0, 1]. Changed in place.
+
+        Returns:
+            bool [ceil(H / 8), ceil(W / 8)], the blocks that were set; None if the picture is not one of two colours.
+
+        Raises:
+            UsageError, DecodeError: as `project` does.
+        """
+        self._check_shape(pixels.shape, self.layout.height)
+        found = two_colours.prove(pixels, self)
+        if found is None:
+            return None
+        found.put_into(pixels)
+        return found.proven
 
     def quantised_coefficients(self, pixels: Array, rounds: int = 1000) -> list[Indices]:
         """The coefficients that an image's planes quantise to, without any rounding before the DCT.
