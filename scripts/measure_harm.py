@@ -30,10 +30,13 @@ from PIL import Image
 from tqdm import tqdm
 
 import enhance
+from enhance.codecs.jpeg.mozjpeg import robidoux_table
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.evaluation.metrics.dots import dots_beyond
 from enhance.evaluation.metrics.lpips import LPIPS
 from enhance.knobs import MODES, Knobs
 from enhance.training.crops import find_images, load_image
+from enhance.training.degradation.encode import encode_file
 
 Uint8 = npt.NDArray[np.uint8]
 
@@ -63,8 +66,11 @@ def find_originals(folders: list[Path], crop: int | None, every: int) -> Iterato
             yield Original(kinds.get(path.name, folder.name), path.name, np.ascontiguousarray(pixels))
 
 
-def encode(pixels: Uint8, quality: str, sampling: str) -> bytes:
-    """A JPEG by libjpeg in Pillow; [H, W, 3] RGB or [H, W]."""
+def encode(pixels: Uint8, quality: str, sampling: str, mozjpeg: bool) -> bytes:
+    """A JPEG by libjpeg in Pillow, or by mozjpeg with its tables and its trellis; [H, W, 3] RGB or [H, W]."""
+    if mozjpeg:
+        table = robidoux_table(int(quality))
+        return encode_file(pixels, JpegRate.from_tables(table, table), sampling, trellis=True)
     options: dict[str, Any] = {"keep_rgb": True} if sampling == "rgb" else {}
     if sampling not in ("gray", "rgb"):
         options = {"subsampling": sampling}
@@ -95,13 +101,19 @@ def looks(lpips: LPIPS | None, original: Uint8, *others: Uint8) -> list[float]:
 
 
 def measure(
-    enhancer: enhance.Enhancer, original: Original, quality: str, sampling: str, modes: list[str], lpips: LPIPS | None
+    enhancer: enhance.Enhancer,
+    original: Original,
+    quality: str,
+    sampling: str,
+    modes: list[str],
+    lpips: LPIPS | None,
+    mozjpeg: bool,
 ) -> list[dict[str, Any]]:
     """One row for each mode."""
     pixels = original.pixels
     if sampling == "gray":
         pixels = np.asarray(Image.fromarray(pixels).convert("L"))
-    decoded = enhance.decode(encode(pixels, quality, sampling))
+    decoded = enhance.decode(encode(pixels, quality, sampling, mozjpeg))
     before = error(pixels, decoded.pixels)
     rows = []
     for mode in modes:
@@ -149,6 +161,7 @@ def main() -> None:
     parser.add_argument("--qualities", nargs="+", default=["10", "40", "75", "90"], metavar="Q", help="1-100, or ones")
     parser.add_argument("--samplings", nargs="+", default=["4:2:0"], choices=SAMPLINGS)
     modes_help = "of run, or perceptions; unguarded-MODE"
+    parser.add_argument("--mozjpeg", action="store_true", help="code with mozjpeg (jpeglib's), not with libjpeg")
     parser.add_argument("--modes", nargs="+", default=list(MODES), metavar="MODE", help=modes_help)
     parser.add_argument("--model", type=Path, help="a checkpoint other than the one that ships")
     parser.add_argument("--crop", type=int, help="take the first so many rows and columns")
@@ -170,7 +183,7 @@ def main() -> None:
         for sampling in options.samplings:
             found: list[dict[str, Any]] = []
             for original in tqdm(originals, desc=f"q {quality} {sampling}", leave=False, disable=None):
-                found += measure(enhancer, original, quality, sampling, options.modes, lpips)
+                found += measure(enhancer, original, quality, sampling, options.modes, lpips, options.mozjpeg)
             report(found)
             rows += found
     if options.csv:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from enhance.codecs.jpeg import libjpeg
 from enhance.codecs.jpeg.markers import JpegMarkers, read_markers, without_metadata
+from enhance.codecs.jpeg.mozjpeg import is_of_mozjpeg
 from enhance.errors import DecodeError
 from enhance.system.limits import Limits
 
@@ -53,12 +54,14 @@ class Layout:
         height, width: of the image, in pixels.
         components: one (gray) or three.
         is_rgb: the three planes are R, G, B; otherwise Y, Cb, Cr.
+        is_rounded: the coefficients are the original's, rounded to the nearest step; otherwise the encoder chose them.
     """
 
     height: int
     width: int
     components: tuple[Component, ...]
     is_rgb: bool = False
+    is_rounded: bool = True
 
 
 def read_layout(jpeg: bytes, *, source: str) -> Layout:
@@ -84,7 +87,9 @@ def read_layout(jpeg: bytes, *, source: str) -> Layout:
         raise NotProjectable("the header does not say the size")
     if not has_all_scans(jpeg, markers):
         raise NotProjectable("the last scans are missing")
-    return Layout(frame.height, frame.width, _components(markers), markers.color_space == "RGB")
+    components = _components(markers)
+    is_rounded = not all(is_of_mozjpeg(component.steps) for component in components)
+    return Layout(frame.height, frame.width, components, markers.color_space == "RGB", is_rounded)
 
 
 def _components(markers: JpegMarkers) -> tuple[Component, ...]:

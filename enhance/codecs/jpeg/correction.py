@@ -4,6 +4,12 @@ Plane by plane, and strip by strip of whole MCU rows: the raw answer's distances
 the correction (`trust`), the weighted answer is projected (`consistency`). Blocks whose weight is 0 stay exactly as the
 decoder gave them, and so does even ground (`even_ground`). A strip is finished when the weights around it are known, so
 a few of them wait at a time, and the result is the one of the picture in one piece.
+
+Where an encoder chose the coefficients (`mozjpeg`), it is the other way round: the intervals are believed as far as
+the answer keeps to them. Photos keep to them, and are projected; what is drawn does not, and there the answer stays as
+it is. 192 rows and columns of 36 validation graphics, qualities 20 / 50 / 80, `fidelity`, mean gain (worst) in dB:
+judged by the intervals as other files are +0.94 (0.01) / +1.32 (0.00) / +1.93 (0.00), without them +1.52 (0.47) / +2.32
+(0.22) / +2.58 (0.06), and now the same or up to 0.04 more; photos gain 0.01 to 0.06 from the projection at 80 and 95.
 """
 
 from __future__ import annotations
@@ -68,17 +74,20 @@ def corrected_strips(
     strips: Iterable[tuple[slice, list[Part]]], base: Strip, change: Strip, layout: Layout, trust: Trust
 ) -> Iterator[tuple[slice, Array, Array]]:
     """Walks over a picture; arguments and result as in `JpegConsistency.corrected_strips`, `strips` as it walks."""
-    maps = [TrustMap(component.grid, trust) for component in layout.components]
+    maps = [TrustMap(component.grid, trust if layout.is_rounded else Trust()) for component in layout.components]
     grounds = _grounds(layout, trust)
     factors = trust.factors(len(maps), layout.is_rgb)
     waiting: deque[tuple[slice, Array, list[_Plane]]] = deque()
 
     def finish() -> tuple[slice, Array, Array]:
         rows, pixels, parts = waiting.popleft()
-        found = [_corrected(*each) for each in zip(parts, maps, factors, strict=True)]
+        correct = _corrected if layout.is_rounded else _kept_where_possible
+        found = [correct(*each) for each in zip(parts, maps, factors, strict=True)]
         for change, plane, ground in zip(found, parts, grounds, strict=True):
             _spare(change, plane, ground)
         luma = maps[0].weights(parts[0].first, parts[0].stop)
+        if not layout.is_rounded:
+            luma = np.ones_like(luma)
         return rows, pixels + planes.join_changes(found, layout.is_rgb), luma
 
     for rows, parts in strips:
@@ -92,7 +101,7 @@ def corrected_strips(
 
 
 def _grounds(layout: Layout, trust: Trust) -> Sequence[EvenGround | None]:
-    if trust.full == np.inf:  # all is believed
+    if trust.full == np.inf or not layout.is_rounded:  # all is believed
         return [None] * len(layout.components)
     luma = EvenGround(layout.components[0])
     return [luma, *(EvenGround(each, None if layout.is_rgb else luma) for each in layout.components[1:])]
@@ -152,6 +161,16 @@ def _weighed(plane: _Plane, around: Array, factor: float) -> Array:
     # Where nothing is believed, nothing is changed: the decoder's own rounding is not the network's to mend.
     step[~planes.to_blocks(weights).any(axis=1)] = 0
     return change + _spread_blocks(step, ratio, shape)
+
+
+def _kept_where_possible(plane: _Plane, trust_map: TrustMap, factor: float) -> Array:
+    """The whole change, projected as far as its own blocks nearly keep to the intervals."""
+    change = plane.change * np.float32(factor)
+    ratio, distances = plane.part.component.ratio, plane.distances
+    if factor != 1:
+        distances = plane.part.distances(planes.box_means(plane.base + change, ratio))
+    step = plane.part.step_into(distances) * trust_map.weights(plane.first, plane.stop).reshape(-1, 1)
+    return change + _spread_blocks(step, ratio, plane.shape)
 
 
 def _spread_blocks(step: Array, ratio: tuple[int, int], shape: tuple[int, int]) -> Array:

@@ -111,7 +111,7 @@ def prove(pixels: Pixels, source: Source) -> TwoColours | None:
         DecodeError: the coefficients cannot be read.
     """
     layout = source.layout
-    decider = _decider(pixels, layout)
+    decider = _decider(pixels, layout) if layout.is_rounded else None
     if decider is None:
         return None
     bright = np.concatenate([decider.values(pixels[rows]) > 0 for rows in row_bands(*pixels.shape[:2])])
