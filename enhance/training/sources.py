@@ -36,10 +36,10 @@ class Shares:
         varied: photos with the noise, grain, darkness or sharpness of other cameras and programs.
     """
 
-    graphics: float = 0.08
-    drawings: float = 0.15
-    neutral: float = 0.07
-    varied: float = 0.25
+    graphics: float = 0.06
+    drawings: float = 0.10
+    neutral: float = 0.04
+    varied: float = 0.12
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ class Habits:
 
 # Below quality 60 are the artefacts that are worth most; above 95 is where a network can only do harm.
 PHOTOS = Habits(
-    {(1, 2): 0.01, (3, 60): 0.68, (61, 95): 0.22, (96, 100): 0.09},
-    {"4:2:0": 0.75, "4:4:4": 0.14, "4:2:2": 0.06, "4:4:0": 0.015, "4:1:1": 0.015, "rgb": 0.02},
+    {(1, 2): 0.005, (3, 60): 0.8, (61, 95): 0.16, (96, 100): 0.035},
+    {"4:2:0": 0.8, "4:4:4": 0.11, "4:2:2": 0.03, "4:4:0": 0.01, "4:1:1": 0.01, "rgb": 0.04},
 )
 GRAPHICS = Habits(
     {(1, 2): 0.01, (3, 60): 0.51, (61, 95): 0.31, (96, 100): 0.17},
@@ -65,11 +65,11 @@ class JpegDegradation:
     """
 
     quality_range: tuple[int, int] = (1, 100)
-    custom_share: float = 0.15
+    custom_share: float = 0.12
     ones_share: float = 0.25
-    gray_share: float = 0.05
+    gray_share: float = 0.03
     trellis_share: float = 0.10
-    resaved_share: float = 0.10
+    resaved_share: float = 0.06
     aligned_to_file: bool = False
     photos: Habits = field(default=PHOTOS)
     graphics: Habits = field(default=GRAPHICS)
