@@ -12,14 +12,15 @@ from enhance.codecs.jpeg.rate import JpegRate
 from enhance.training.chance import pick
 from enhance.training.degradation.encode import Uint8
 from enhance.training.degradation.recipes import CodedCrop, CodedOnce, JpegCoding, Recipe, SavedAgain, ScaledBetween
-from enhance.training.degradation.tables import custom_rate, mozjpeg_rate, ones_rate
+from enhance.training.degradation.tables import custom_rate, editor_rate, mozjpeg_rate, ones_rate
 
 Rng = np.random.Generator
 
 _GRID = 16
 _FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS, Image.Resampling.BOX)
 _NEARLY_LOSSLESS = 96
-_OWN_TABLES = 0.7  # share of mozjpeg's files that have its tables, too: few of its users change them
+_OWN_TABLES = 0.85  # share of mozjpeg's files that have its tables, too: few of its users change them
+_EDITORS_FULL_COLOUR = 0.7  # share of an image editor's files whose chroma has all samples
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Habits:
 # Below quality 60 are the artefacts that are worth most; above 95 is where a network can only do harm.
 PHOTOS = Habits(
     {(1, 2): 0.005, (3, 60): 0.8, (61, 95): 0.16, (96, 100): 0.035},
-    {"4:2:0": 0.8, "4:4:4": 0.11, "4:2:2": 0.03, "4:4:0": 0.01, "4:1:1": 0.01, "rgb": 0.04},
+    {"4:2:0": 0.79, "4:4:4": 0.11, "4:2:2": 0.03, "4:4:0": 0.01, "4:1:1": 0.01, "rgb": 0.05},
 )
 GRAPHICS = Habits(
     {(1, 2): 0.01, (3, 60): 0.51, (61, 95): 0.31, (96, 100): 0.17},
@@ -55,6 +56,7 @@ class JpegDegradation:
     Attributes:
         quality_range: lowest and highest IJG quality of a file that was saved once.
         custom_share: share of tables that no quality factor makes.
+        editor_share: share of files of an image editor, with its tables.
         ones_share: share of tables with ones among those above quality 95.
         gray_share: share of gray files.
         trellis_share: share of files whose coefficients mozjpeg chose, most of them with its own tables.
@@ -65,10 +67,11 @@ class JpegDegradation:
     """
 
     quality_range: tuple[int, int] = (1, 100)
-    custom_share: float = 0.12
+    custom_share: float = 0.08
+    editor_share: float = 0.06
     ones_share: float = 0.25
     gray_share: float = 0.03
-    trellis_share: float = 0.10
+    trellis_share: float = 0.17
     resaved_share: float = 0.06
     aligned_to_file: bool = False
     photos: Habits = field(default=PHOTOS)
@@ -87,6 +90,9 @@ class JpegDegradation:
 
     def draw_coding(self, rng: Rng, habits: Habits = PHOTOS) -> JpegCoding:
         """One coding, its grid beginning with the picture."""
+        if rng.random() < self.editor_share:
+            full_colour = rng.random() < _EDITORS_FULL_COLOUR
+            return JpegCoding(editor_rate(rng), "4:4:4" if full_colour else "4:2:0")
         trellis = bool(rng.random() < self.trellis_share)
         if trellis and rng.random() < _OWN_TABLES:
             rate = mozjpeg_rate(rng, self.draw_quality(rng, habits))

@@ -28,8 +28,7 @@ _ROWS, _COLUMNS = np.mgrid[:8, :8]
 def custom_rate(rng: Rng, quality: int) -> JpegRate:
     """Tables that no quality factor makes, about as coarse as those of this quality where the family has such."""
     families: dict[Callable[[Rng, int], Tables], float] = {
-        _image_editor: 3,
-        _mozjpeg: 3,
+        _mozjpeg: 0.5,
         _apart: 2,
         _steeper: 2,
         _smooth: 2,
@@ -42,6 +41,14 @@ def custom_rate(rng: Rng, quality: int) -> JpegRate:
 def mozjpeg_rate(rng: Rng, quality: int) -> JpegRate:
     """The tables of a file that mozjpeg wrote at this quality."""
     return _rounded(_mozjpeg(rng, quality))
+
+
+def editor_rate(rng: Rng) -> JpegRate:
+    """One of Photoshop's levels, or one between two of them."""
+    levels = editor_tables()
+    place = rng.uniform(0, len(levels) - 1) if rng.random() < 0.3 else float(rng.integers(len(levels)))
+    low = min(int(place), len(levels) - 2)
+    return _rounded(levels[low] ** (1 - place + low) * levels[low + 1] ** (place - low))
 
 
 def ones_rate(rng: Rng, quality: int) -> JpegRate:
@@ -97,15 +104,6 @@ def mozjpeg_tables() -> npt.NDArray[np.uint16] | None:
                 tables = list(image.quantization.values())
             found.append(np.reshape([tables[0], tables[-1]], (2, 8, 8)))  # equal ones are written once
     return np.array(found, np.uint16)
-
-
-def _image_editor(rng: Rng, quality: int) -> Tables:
-    """One of Photoshop's levels, or one between two of them."""
-    levels = editor_tables()
-    place = rng.uniform(0, len(levels) - 1) if rng.random() < 0.5 else float(rng.integers(len(levels)))
-    low = min(int(place), len(levels) - 2)
-    between: Tables = levels[low] ** (1 - place + low) * levels[low + 1] ** (place - low)
-    return between
 
 
 def _mozjpeg(rng: Rng, quality: int) -> Tables:
