@@ -40,7 +40,9 @@ def trainer(**config: object) -> Trainer:
 
 
 def stream(quality: int = 10, batch: int = 8) -> Iterator[Batch]:
-    degradation = JpegDegradation((quality, quality), custom_share=0, gray_share=0, resaved_share=0)
+    degradation = JpegDegradation(
+        (quality, quality), custom_share=0, editor_share=0, gray_share=0, trellis_share=0, resaved_share=0
+    )
     source = Source(PHOTOS, shares=Shares(drawings=0, neutral=0, varied=0))
     return batches(RandomCrops(source, 32, degradation, 0), batch, workers=0, pin=False)
 

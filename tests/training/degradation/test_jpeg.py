@@ -12,10 +12,10 @@ from skimage import data
 from enhance.training.degradation import JpegDegradation
 from enhance.training.degradation.jpeg import GRAPHICS, PHOTOS
 from enhance.training.degradation.recipes import CodedOnce, JpegCoding, SavedAgain, ScaledBetween
-from enhance.training.degradation.tables import mozjpeg_tables, scaled_base
+from enhance.training.degradation.tables import editor_tables, mozjpeg_tables, scaled_base
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:320, :320])
-PLAIN = JpegDegradation(custom_share=0, ones_share=0, gray_share=0, trellis_share=0, resaved_share=0)
+PLAIN = JpegDegradation(custom_share=0, editor_share=0, ones_share=0, gray_share=0, trellis_share=0, resaved_share=0)
 
 
 def codings(degradation: JpegDegradation, count: int = 3000) -> list[JpegCoding]:
@@ -67,8 +67,16 @@ def test_most_files_of_mozjpeg_have_its_tables_too() -> None:
     own = {
         tuple(np.clip(scaled_base(base, quality)[0], 1, 255).ravel()) for base in bases[1:] for quality in range(1, 101)
     }
-    drawn = [coding for coding in codings(JpegDegradation(trellis_share=1)) if not coding.is_rgb]
-    assert 0.65 < np.mean([tuple(coding.rate.luma.ravel()) in own for coding in drawn]) < 0.9
+    drawn = [coding for coding in codings(JpegDegradation(trellis_share=1, editor_share=0)) if not coding.is_rgb]
+    assert 0.8 < np.mean([tuple(coding.rate.luma.ravel()) in own for coding in drawn]) < 0.95
+
+
+def test_files_of_an_image_editor_have_its_tables_and_mostly_full_chroma() -> None:
+    drawn = codings(JpegDegradation(editor_share=1), 400)
+    levels = {tuple(level.ravel()) for level in editor_tables()[:, 0]}
+    assert 0.6 < np.mean([tuple(coding.rate.luma.ravel()) in levels for coding in drawn]) < 0.8
+    assert 0.6 < np.mean([coding.subsampling == "4:4:4" for coding in drawn]) < 0.8
+    assert not any(coding.trellis or coding.is_rgb or coding.is_gray for coding in drawn)
 
 
 def test_gray_and_rgb_files_have_one_table() -> None:
