@@ -32,6 +32,8 @@ KINDS: Mapping[Kind, float] = {
     patterns.bent: 4,
     patterns.hatching: 3,
     patterns.checks: 3,
+    patterns.ripples: 9,
+    patterns.static: 6,
     motifs.cells: 4,
     motifs.tiles: 3,
     motifs.stars: 1,

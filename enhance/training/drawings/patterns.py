@@ -84,6 +84,28 @@ def checks(sheet: Sheet) -> Uint8:
     return sheet.paint(((x + sheet.whole(0, 31)) // size + (y + sheet.whole(0, 31)) // size) % 2, ink, paper)
 
 
+def ripples(sheet: Sheet) -> Uint8:
+    """Sines of 2 to 10 pixels, one or a few on top of each other, at any contrast: test charts, moiré, scans."""
+    total = np.zeros((sheet.side, sheet.side), np.float32)
+    count = sheet.whole(1, 3)
+    for _ in range(count):
+        place = sheet.across(sheet.angle()) if sheet.chance(0.8) else np.hypot(*sheet.axes())
+        total += np.sin((place + np.float32(sheet.between(0, 10))) * np.float32(TWO_PI / sheet.logarithmic(2, 10)))
+    contrast = 1.0 if sheet.chance(0.4) else sheet.between(0.1, 1)
+    return sheet.paint(0.5 + total * np.float32(0.5 * contrast / count), *sheet.ink_and_paper())
+
+
+def static(sheet: Sheet) -> Uint8:
+    """Noise in gray or colour, of any strength, in single pixels or softer, alone or over a photo."""
+    channels = 1 if sheet.chance(0.5) else 3
+    noise = sheet.rng.normal(size=(sheet.side, sheet.side, channels)).astype(np.float32)
+    if sheet.chance(0.3):
+        noise = (noise + np.roll(noise, 1, axis=0) + np.roll(noise, 1, axis=1)) / np.float32(np.sqrt(3))
+    ground = sheet.photo(sheet.side) if sheet.chance(0.4) else paint_flat(sheet)
+    noisy = ground + noise * np.float32(sheet.logarithmic(2, 90))
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
 def wave(sheet: Sheet, place: Plane) -> Plane:
     """Stripes 2 to 48 units of `place` apart, coverage 0 to 1: square with hard or soft edges, or a sine."""
     period = sheet.logarithmic(2, 48)
