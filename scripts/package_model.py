@@ -42,7 +42,7 @@ def main() -> None:
         parser.add_argument(f"--{mode}", nargs=2, metavar=("STEPS", "PERCEPTION"), required=True)
     parser.add_argument("--photos", type=Path, nargs="+", default=[], help="folders on which to measure its trust")
     parser.add_argument("--graphics", type=Path, nargs="+", default=[], help="likewise, of pictures that are no photos")
-    parser.add_argument("--fall", type=float, default=10.0, help="how steeply trust falls (default: %(default)s)")
+    parser.add_argument("--fall", type=float, default=5.0, help="how steeply trust falls (default: %(default)s)")
     parser.add_argument("--cache", type=Path, help="VVC: for the coded pictures (default: beside the output)")
     options = parser.parse_args()
     modes = {}

@@ -63,7 +63,7 @@ class TrustTables:
     """How far a model is to be believed.
 
     Attributes:
-        full: the share of energy that a file rules out below which 99.9 % of the blocks of training photos lie.
+        full: the share of energy that a file rules out up to which a correction is believed as a whole.
         fall: `Trust.none` over `Trust.full`.
         factors: for each of `KINDS` and for each sampling ("4:4:4", ..., "gray", "rgb") the factors; 1 where there are
             none.

@@ -2,8 +2,9 @@
 
 For every sampling of chroma and every quality, all pictures are coded, decoded and predicted. Two things come of it:
 
-- the share of a correction's energy that the files rule out (see `codecs.jpeg.trust`): the limit below which 99.9 % of
-  the blocks of photos stay;
+- a limit on the share of a correction's energy that the files rule out (see `codecs.jpeg.trust`): the one above which
+  holding back wins most in all blocks together. It is at least the share below which 99.9 % of the blocks of photos
+  stay, and at most `_MOST`, for the sake of pictures that no model was shown;
 - with that guard on, the factors on the corrections of luma and chroma that win most on average, among those by which
   no picture loses. 1 where the network is right; near 0 where a file is so good that it knows nothing.
 
@@ -61,7 +62,7 @@ _HIDDEN = 0.1
 # At qualities up to this, a picture that is not helped is rare and none of the file's making; one in so many may lose.
 _COARSE, _RARE = 90, 0.04
 _NEARLY_LOSSLESS, _LOSSLESS, _CAUTION = 97, 100, 0.4
-_SMALLEST_LIMIT = 1e-3
+_SMALLEST_LIMIT, _MOST = 1e-3, 0.2
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,13 @@ class _Plane:
             found.append(self.weight * float(np.square(self.original - result).sum()))
         return np.array(found)
 
+    def gains(self) -> npt.NDArray[np.float64]:
+        """What believing the answer wins in each block, in squared error."""
+        result = np.clip(self.raw, -self.part.reach, self.part.reach)
+        errors = (np.square(self.original - each).sum(axis=1, dtype=np.float64) for each in (self.decoded, result))
+        before, after = errors
+        return self.weight * (before - after)
+
     def impossible_shares(self) -> Array:
         """The share of energy that is ruled out, for each block."""
         trust_map = TrustMap(self.part.component.grid, BELIEVED)
@@ -119,15 +127,37 @@ def calibrate_trust(
             for kind in KINDS
             for sampling in SAMPLINGS
         }
-        of_photos = [picture for sampling in SAMPLINGS for picture in coded["mean", sampling][: len(photos)]]
-        shares = np.concatenate([plane.impossible_shares() for picture in of_photos for plane in picture])
-        full = max(float(np.percentile(shares, PERCENTILE)), _SMALLEST_LIMIT)
+        means = [coded["mean", sampling] for sampling in SAMPLINGS]
+        of_photos, of_all = (
+            [plane for pictures in means for picture in pictures[:count] for plane in picture]
+            for count in (len(photos), None)
+        )
+        full = best_limit(*_by_block(of_all), np.concatenate([plane.impossible_shares() for plane in of_photos]))
         limits.append(full)
         trust, rare = Trust(full=full, none=full * fall), _RARE if quality <= _COARSE else 0.0
         rows.append({which: _best(pictures, trust, rare) for which, pictures in coded.items()})
     levels = tuple(map(float, QUALITIES))
     factors = {kind: {name: _table(levels, [row[kind, name] for row in rows]) for name in SAMPLINGS} for kind in KINDS}
     return TrustTables(RateTable(levels, tuple(limits)), fall, factors)
+
+
+def _by_block(coded: Sequence[_Plane]) -> tuple[Values, Values]:
+    """Impossible share and gain of each block."""
+    return np.concatenate([plane.impossible_shares() for plane in coded]), np.concatenate([p.gains() for p in coded])
+
+
+def best_limit(shares: Values, gains: Values, of_photos: Values) -> float:
+    """The share above which it is best to hold corrections back.
+
+    Args:
+        shares, gains: of each block: what its file rules out, and what believing its correction wins.
+        of_photos: the shares of the blocks of photos.
+    """
+    order = np.argsort(shares)
+    total = np.cumsum(gains[order])  # if all blocks up to each are believed
+    best = float(shares[order][total.argmax()])
+    known = max(float(np.percentile(of_photos, PERCENTILE)), _SMALLEST_LIMIT)
+    return min(max(best, known), max(known, _MOST))
 
 
 def _table(levels: tuple[float, ...], rows: Sequence[tuple[float, float]]) -> FactorTable:

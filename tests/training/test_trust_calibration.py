@@ -14,7 +14,7 @@ from enhance.codecs.jpeg.rate import JpegRate
 from enhance.diffusion.thresholds import RateTable
 from enhance.models.checkpoint import Checkpoint
 from enhance.training import trust_calibration
-from enhance.training.trust_calibration import calibrate_trust
+from enhance.training.trust_calibration import best_limit, calibrate_trust
 
 SQUARES = [
     np.ascontiguousarray(data.astronaut()[top : top + 64, left : left + 64]) for top in (0, 192) for left in (128, 256)
@@ -72,3 +72,14 @@ def test_one_that_is_wrong_is_not(tiny_checkpoint: Checkpoint) -> None:
 def test_one_that_says_too_much_is_believed_in_part(tiny_checkpoint: Checkpoint) -> None:
     tables = calibrate_trust(answering(tiny_checkpoint, 1.6), SQUARES[:2], SQUARES[2:], fall=1e6, progress=False)
     assert 0.5 <= tables.factors["mean"]["4:2:0"].luma[0] <= 0.8
+
+
+def test_the_limit_is_where_holding_back_begins_to_win() -> None:
+    photos = np.full(1000, 0.005)
+    shares = np.concatenate([photos, np.linspace(0.01, 0.15, 100)])
+    for last in (0.05, 0.1):
+        gains = np.where(shares <= last, 1.0, -1.0)
+        assert best_limit(shares, gains, photos) == pytest.approx(last, abs=0.002)
+    assert best_limit(shares, np.where(shares <= 0.005, 1.0, -1.0), photos) == 0.005
+    assert best_limit(shares, -np.ones(len(shares)), photos) == 0.005  # photos are the factors' affair
+    assert best_limit(np.linspace(0, 1, 100), np.ones(100), photos) == 0.2  # other pictures may be known less well
