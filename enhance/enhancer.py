@@ -77,7 +77,7 @@ _SMALL = 2**20
 _SMALL_BYTES = 700 * 2**20  # for so many pixels in float32 (`BandedDenoiser`), and what surrounds the network
 
 _NOTHING_TO_MEND = "left as it is: at this rate the model has nothing to mend"
-_SETTLED = "two colours: {share:.0%} of the picture is as it was before it was coded, for the file leaves no other"
+_SETTLED = "two colours: {share:.0%} of the picture is set to what fits the file, as nothing near it does"
 _NO_MODEL = "left as it is: no model ships for {codec}"
 
 _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}

@@ -261,7 +261,8 @@ class EnhancementRecord:
         factor: of the corrections of luma and chroma, 0 to 1: what the model knows at this rate, times the strength.
         coding: what the pixels told of an earlier coding (see `codecs.coding.Coding`), if that is what counted.
         withheld: share of the picture, 0 to 1, in which the correction was not believed; None: could not be told.
-        settled: share of the picture, 0 to 1, for which the file left one original only, which it has now.
+        settled: share of the picture, 0 to 1, that was set to what fits the file where nothing near it does: mostly the
+            original, bit for bit (pictures of two colours).
     """
 
     codec: str

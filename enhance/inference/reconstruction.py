@@ -41,7 +41,7 @@ class JudgingConsistency(Consistency, Protocol):
 
 @runtime_checkable
 class SettlingConsistency(Consistency, Protocol):
-    """A file that leaves but one original for parts of some pictures."""
+    """A file that leaves but one original near an answer, for parts of some pictures."""
 
     def settle(self, pixels: Pixels) -> npt.NDArray[np.bool_] | None:
         """Sets blocks of 8x8 pixels to their original, in place, where the file leaves no other.
@@ -58,7 +58,7 @@ class Reconstruction(NamedTuple):
         pixels: of the decoded picture's shape.
         weights: float32 [ceil(H / 8), ceil(W / 8)], how far the correction was believed in each block; None where the
             neither bitstream nor pixels tell of that.
-        settled: share of the picture, 0 to 1, that is as the original was for all that the file can tell.
+        settled: share of the picture, 0 to 1, that was set to what fits the file where nothing near it does.
     """
 
     pixels: Pixels

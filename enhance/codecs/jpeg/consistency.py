@@ -39,9 +39,9 @@ import numpy as np
 
 from enhance.codecs.jpeg import planes, two_colours
 from enhance.codecs.jpeg.coefficients import Indices, Layout, NotProjectable, read_coefficients, read_layout
+from enhance.codecs.jpeg.colour_levels import Flags
 from enhance.codecs.jpeg.correction import Strip, corrected_strips
 from enhance.codecs.jpeg.intervals import Array, Part
-from enhance.codecs.jpeg.two_colours import Flags
 from enhance.errors import DecodeError, UsageError
 from enhance.images import Consistency, Pixels, Trust
 
@@ -144,7 +144,7 @@ class JpegConsistency:
         return corrected_strips(self.strips(), decoded, correction, self.layout, trust)
 
     def settle(self, pixels: Pixels) -> Flags | None:
-        """Sets blocks to their original, where the file leaves no other: in pictures of two colours (`two_colours`).
+        """Sets blocks to what fits the file where nothing near it does: in pictures of two colours (`two_colours`).
 
         Args:
             pixels: enhanced, [H, W, 3] RGB or [H, W] gray; uint8, uint16, or float32 in [0, 1]. Changed in place.

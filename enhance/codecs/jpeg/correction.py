@@ -101,10 +101,13 @@ def corrected_strips(
 
 
 def _grounds(layout: Layout, trust: Trust) -> Sequence[EvenGround | None]:
-    if trust.full == np.inf or not layout.is_rounded:  # all is believed
+    if trust.full == np.inf:  # all is believed
         return [None] * len(layout.components)
-    luma = EvenGround(layout.components[0])
-    return [luma, *(EvenGround(each, None if layout.is_rgb else luma) for each in layout.components[1:])]
+    first, *others = layout.components
+    luma = EvenGround(first, is_rounded=layout.is_rounded)
+    return [
+        luma, *(EvenGround(each, None if layout.is_rgb else luma, is_rounded=layout.is_rounded) for each in others)
+    ]  # fmt: skip
 
 
 def _spare(change: Array, plane: _Plane, ground: EvenGround | None) -> None:

@@ -9,6 +9,9 @@ weak for the quantiser, and smoothing it is right. It stands for even ground, an
   of 8 pixels a dot, tables, screens), and a network bends both sides towards each other. Even blocks nearby that have
   the same mean belong to it.
 
+Where an encoder chose the coefficients (`mozjpeg`), a slope of up to a step may have become 0, so only the latter
+counts, with twice the difference.
+
 In chroma only the latter counts, where luma is even, too; chroma at a lower resolution is left out: its blocks hold
 what was mixed from different colours.
 
@@ -31,6 +34,8 @@ _FINE = 12.0
 """Mean step of luma's table up to which every even block counts: that of quality 90 is 11.7."""
 _FIRST = 2.28
 """First coefficient of a slope whose means differ by 1 from block to block: an orthonormal DCT of n / 8."""
+_ROUNDED, _CHOSEN = 0.5, 1.0
+"""Steps up to which a coefficient may have become 0."""
 _NEARBY = 2
 """Blocks; with the next one it must not be more than the rows that `trust.REACH` waits for."""
 
@@ -41,12 +46,14 @@ class EvenGround:
     Args:
         component: the plane.
         luma: that of luma, for a plane of chroma, which counts only where luma is even as well; to be filled in first.
+        is_rounded: as in `Layout`.
     """
 
-    def __init__(self, component: Component, luma: EvenGround | None = None) -> None:
+    def __init__(self, component: Component, luma: EvenGround | None = None, *, is_rounded: bool = True) -> None:
         self._steps = component.steps.reshape(8, 8)
         self._judged: bool = component.ratio == (1, 1) and (luma is None or luma._judged)
-        self._all = luma is None and float(self._steps.mean()) <= _FINE
+        self._all = luma is None and is_rounded and float(self._steps.mean()) <= _FINE
+        self._dead = _ROUNDED if is_rounded else _CHOSEN
         self._even = np.zeros(component.grid, bool)
         self._means = np.zeros(component.grid, np.float32)
         self._known = 0
@@ -77,7 +84,7 @@ class EvenGround:
 
     def _limit(self, row: int, column: int) -> float:
         """The largest difference of means that a slope or rounding could make, in code values."""
-        slope, rounding = self._steps[row, column] / 2 / _FIRST, self._steps[0, 0] / 8
+        slope, rounding = self._steps[row, column] * self._dead / _FIRST, self._steps[0, 0] / 8
         return float(slope + rounding)
 
 

@@ -6,14 +6,15 @@ put to the file:
 
 1. *It fits*: coded as the file was, it gives the file's own coefficients, in all planes. Where it does not, single
    pixels are changed, the best first, until it does.
-2. *Nothing near it fits*: neither a change of one pixel, nor an exchange of two neighbours, nor any other values of the
-   eight pixels that are the least clear in the enhanced picture would give them, too. A block of which both can be said
-   counts as proven. (It is no proof in the strict sense: something far from it might fit as well.)
-3. *The picture is of two colours*: nearly all blocks with more than one value fit at once, and nearly all are proven.
-   Photos and drawings with smooth edges fail here. Without that, nothing is changed.
+2. *Nothing near it fits*: no change of one pixel would give them, too; nor, in a block with both colours, an exchange
+   of two pixels that are neighbours or have one between them, or any other values of the eight pixels that are the
+   least clear in the enhanced picture. (All that in the plane in which the colours differ most.) A block of which both
+   can be said counts as proven. Where the tables are fine enough it is: no other block of these two colours has room in
+   the intervals. At coarse ones something far from it might fit, too, or a third colour in a few pixels.
+3. *The picture is of two colours*: half of all blocks with more than one value fit at once, nine in ten are proven, and
+   their colours are sure. Photos and drawings with smooth edges fail here. Without that, nothing is changed.
 
-What is proven is set to the two colours; other blocks stay as they are. The colours themselves are found from the means
-of blocks, which an encoder rounds without a preference, unlike the other coefficients, of which it makes many 0.
+What is proven is set to the two colours; other blocks stay as they are.
 """
 
 from __future__ import annotations
@@ -26,14 +27,12 @@ import numpy as np
 import numpy.typing as npt
 
 from enhance.codecs.jpeg import planes
-from enhance.codecs.jpeg.coefficients import Component, Layout
+from enhance.codecs.jpeg.coefficients import Layout
+from enhance.codecs.jpeg.colour_levels import Flags, Levels, Strips, find_levels
 from enhance.codecs.jpeg.intervals import Array, Part
 from enhance.frames.blocks import BLOCK, to_pixels
 from enhance.frames.depth import code_values, from_code_values, row_bands
 from enhance.images import Pixels
-
-Flags = npt.NDArray[np.bool_]
-Sums = npt.NDArray[np.float64]
 
 _TOLERANCE = np.float32(1.0)
 """How far outside of its interval a coefficient still fits: what the integers of an encoder's DCT move, and more."""
@@ -41,22 +40,16 @@ _CONTRAST = 40.0
 """The least difference of the colours in the plane that decides, in code values."""
 _TIGHT = 0.17
 """Distance of pixels (RMS) from the nearer colour, over the contrast, up to which a picture may be of two colours."""
-_EXTREME = 3.0
-"""A colour as near as this to black or white is black or white."""
 _FIT_AT_ONCE, _PROVEN = 0.5, 0.9
 """Least shares of the blocks with more than one value that fit before any repair, and that are proven."""
 _FEWEST = 4
 """Blocks with more than one value, below which a picture says too little."""
-_MOST_REPAIRS = 32
-_NEAR = 2
-_UNCLEAR = 8  # pixels
-_FINE = 16  # coefficients
-_WRONG_MEAN = 3.0
-_MOST_CONDITION = 1e9
-_TURNS = 3
-_KEPT = 1024  # blocks
-_WHOLE_NEAR = 2
-_SAMPLES, _ROUNDS = 1 << 16, 20
+_MOST_REPAIRS = 32  # pixels of a block: with more of them wrong the answer says nothing
+_TURNS = 4  # of finding the colours and setting pixels right; two are usual
+_EXCHANGED = 2  # pixels' distance on each axis up to which two are exchanged
+_UNCLEAR = 8  # pixels of a block
+_FINEST = 16  # coefficients, in which most changes are seen
+_SAMPLES, _ROUNDS = 1 << 16, 20  # pixels, and turns of the two means
 _CHUNK = 256  # blocks at a time: some ten megabytes
 
 
@@ -111,22 +104,24 @@ def prove(pixels: Pixels, source: Source) -> TwoColours | None:
         DecodeError: the coefficients cannot be read.
     """
     layout = source.layout
-    decider = _decider(pixels, layout) if layout.is_rounded else None
+    decider = _decider(pixels, layout)
     if decider is None:
         return None
+    strips = list(source.strips())
     bright = np.concatenate([decider.values(pixels[rows]) > 0 for rows in row_bands(*pixels.shape[:2])])
-    levels, proof = _levels(bright, source), None
-    for _ in range(_TURNS):
-        if levels is None or abs(np.ptp(levels[decider.index])) < _CONTRAST:
-            return None
-        proof = _put_to_file(pixels, bright, levels, decider, source)
-        again = _levels(bright, source)  # of the pixels that were set right
-        if proof is None or (again is not None and (again == levels).all()):
-            break
-        levels = again
-    if proof is None or proof.share < _PROVEN or levels is None:
+    levels = find_levels(bright, strips, layout)
+    if levels is None or not _fits_at_once(bright, levels, decider, strips):
         return None
-    return TwoColours(_colours(levels, layout.is_rgb), bright, proof.blocks)
+    for _ in range(_TURNS):
+        if abs(np.ptp(levels.values[decider.index])) < _CONTRAST:
+            return None
+        proof = _put_to_file(pixels, bright, levels, decider, strips)
+        again = find_levels(bright, strips, layout, proof.blocks)
+        if again is None or (again.values == levels.values).all():
+            is_sure = again is not None and again.sure and proof.share >= _PROVEN
+            return TwoColours(levels.colours, bright, proof.blocks) if is_sure else None
+        levels = again
+    return None
 
 
 @dataclass(frozen=True)
@@ -178,95 +173,6 @@ def _clusters(values: Array) -> _Clusters:
     return _Clusters(high - low, border, float(np.sqrt(np.square(distance).mean())))
 
 
-def _levels(bright: Flags, source: Source) -> Array | None:
-    """Both colours' values in each plane, [planes, 2] level-shifted; None where means of blocks do not mix from two.
-
-    Every coefficient is the one of the second colour's shares times the difference of the colours; the first one has 8
-    times the first colour beside it. Coefficients that became 0 are left out, since most of them were not.
-    """
-    lines = [_Line(component) for component in source.layout.components]
-    for rows, parts in source.strips():
-        mask = bright[rows].astype(np.float32)
-        for part, line in zip(parts, lines, strict=True):
-            shares = planes.to_blocks(planes.box_means(mask, part.component.ratio))
-            line.add(planes.transform(shares, planes.DCT), part.centres)
-    found = [line.solve() for line in lines]
-    if None in found:
-        return None
-    levels = np.array(found, np.float32)
-    # Black and white are by far the most likely, and not everywhere told from colours next to them.
-    colours = _colours(levels, source.layout.is_rgb)
-    extreme = np.isin(colours, (0, 255)).all(axis=1) & (np.ptp(colours, axis=1) == 0)
-    picture = colours[:, None] if colours.shape[1] == 3 else colours  # of two rows
-    exact = np.stack(planes.split_planes(picture, source.layout.is_rgb))[..., 0]
-    levels[:, extreme] = np.rint(exact[:, extreme])
-    return levels
-
-
-class _Line:
-    """The two values of one plane: least squares over its coefficients, then the whole numbers that fit best."""
-
-    def __init__(self, component: Component) -> None:
-        self._steps = component.steps.reshape(64).astype(np.float64)
-        self._matrix, self._right = np.zeros((2, 2)), np.zeros(2)
-        self._means: list[Sums] = []
-        self._kept: list[tuple[Array, Array]] = []
-
-    def add(self, shares: Array, found: Array) -> None:
-        """Takes blocks: the coefficients of the second colour's shares, and the file's, [N, 64] both."""
-        weights = (found != 0) / self._steps**2  # a coefficient is as sure as its step is fine
-        weights[:, 0] = 1 / self._steps[0] ** 2
-        one = np.zeros(64)
-        one[0] = 8  # the mean of a block is an eighth of its first coefficient
-        for row, left in enumerate((one, shares)):
-            self._right[row] += (weights * left * found).sum()
-            for column, right in enumerate((one, shares)):
-                self._matrix[row, column] += (weights * left * right).sum()
-        self._means.append(np.stack([shares[:, 0], found[:, 0]]).astype(np.float64))
-        if sum(len(kept) for kept, _ in self._kept) < _KEPT:
-            varied = np.abs(shares[:, 1:]).max(axis=1) > 1e-3
-            for which in (np.flatnonzero(varied)[:_KEPT], np.flatnonzero(~varied)[: _KEPT // 4]):
-                self._kept.append((shares[which], found[which]))
-
-    def solve(self) -> tuple[int, int] | None:
-        """The values of both colours, whole as an encoder has them; None where they do not explain the means."""
-        if np.linalg.cond(self._matrix) > _MOST_CONDITION:
-            return None
-        low, difference = np.linalg.solve(self._matrix, self._right)
-        shares, means = np.concatenate(self._means, axis=1)
-        rest = (means - 8 * low - difference * shares) / 8
-        # A mean is rounded to the nearest that the file can say, and some pixels are still wrong.
-        if np.sqrt(np.square(rest).mean()) > self._steps[0] / 16 + _WRONG_MEAN:
-            return None
-        lows, highs = (range(round(at) - _WHOLE_NEAR, round(at) + _WHOLE_NEAR + 1) for at in (low, low + difference))
-        pairs = [(at_low, at_high) for at_low in lows for at_high in highs]
-        return min(pairs, key=lambda pair: self._misfit(*pair) + _far(pair, low, low + difference))
-
-    def _misfit(self, low: int, high: int) -> float:
-        """How far outside of their intervals the coefficients of the kept blocks are, squared, in steps."""
-        misfit = 0.0
-        for shares, found in self._kept:
-            distances = shares * np.float32(high - low) - found
-            distances[:, 0] += 8 * low
-            outside = np.clip(np.abs(distances) / self._steps - 0.5, 0, 0.5)  # wrong pixels should not count for more
-            misfit += float(np.einsum("nk,nk->", outside, outside))
-        return misfit
-
-
-def _far(pair: tuple[int, int], low: float, high: float) -> float:
-    """What being away from the least squares costs: something where all else is equal."""
-    return 1e-3 * ((pair[0] - low) ** 2 + (pair[1] - high) ** 2)
-
-
-def _colours(levels: Array, is_rgb: bool) -> Array:
-    """The colours [2, C] whose planes have these values, in whole code values."""
-    shifted = [values + (128 if is_rgb or not index else 0) for index, values in enumerate(levels[:, None])]
-    colours = planes.join_changes(shifted, is_rgb)[0].reshape(2, -1)
-    for end in (0, 255):
-        colours[(np.abs(colours - end) <= _EXTREME).all(axis=1)] = end
-    return np.clip(np.rint(colours), 0, 255).astype(np.float32)
-
-
 class _Proof(NamedTuple):
     """Blocks that are proven [rows, columns], and the share of those with more than one value that are."""
 
@@ -274,30 +180,38 @@ class _Proof(NamedTuple):
     share: float
 
 
-def _put_to_file(pixels: Pixels, bright: Flags, levels: Array, decider: _Decider, source: Source) -> _Proof | None:
-    """Puts a hypothesis to the file, with single pixels of `bright` set right; None: too little of it fits at once."""
-    proven: list[Flags] = []
-    varied = at_once = all_proven = 0
-    for rows, parts in source.strips():
-        blocks = _Blocks.of(bright[rows], parts[decider.index], levels[decider.index])
+def _fits_at_once(bright: Flags, levels: Levels, decider: _Decider, strips: Strips) -> bool:
+    """Whether enough of a hypothesis fits the file before anything is set right."""
+    varied = fits = 0
+    for rows, parts in strips:
+        blocks = _Blocks.of(bright[rows], parts[decider.index], levels.values[decider.index])
         varied += int(blocks.varied.sum())
-        at_once += int((blocks.fits & blocks.varied).sum())
-        if at_once < _FIT_AT_ONCE * varied and varied >= _FEWEST:
-            return None
+        fits += int((blocks.fits & blocks.varied).sum())
+    return varied >= _FEWEST and fits >= _FIT_AT_ONCE * varied
+
+
+def _put_to_file(pixels: Pixels, bright: Flags, levels: Levels, decider: _Decider, strips: Strips) -> _Proof:
+    """Puts a hypothesis to the file, with single pixels of `bright` set right."""
+    proven: list[Flags] = []
+    all_varied = all_proven = 0
+    for rows, parts in strips:
+        part, values = parts[decider.index], levels.values[decider.index]
+        blocks = _Blocks.of(bright[rows], part, values)
         if blocks.repair():
             bright[rows] = planes.from_blocks(blocks.bright.astype(np.float32), bright[rows].shape) > 0
-            blocks = _Blocks.of(bright[rows], parts[decider.index], levels[decider.index])  # as cut at the edges
+            blocks = _Blocks.of(bright[rows], part, values)  # as cut at the edges
         fits = blocks.fits
         found = np.zeros_like(fits)
-        found[fits] = blocks.rows(fits).is_alone(planes.to_blocks(np.abs(decider.values(pixels[rows])))[fits])
-        grid = parts[decider.index].indices.shape[:2]
+        found[fits] = blocks.select(fits).is_alone(planes.to_blocks(np.abs(decider.values(pixels[rows])))[fits])
+        grid = part.indices.shape[:2]
         found = found.reshape(grid)
-        for index, part in enumerate(parts):
+        for index, other in enumerate(parts):
             if index != decider.index:
-                found &= _fits_plane(bright[rows], part, levels[index], *grid)
+                found &= _fits_plane(bright[rows], other, levels.values[index], *grid)
+        all_varied += int(blocks.varied.sum())
         all_proven += int((found.ravel() & blocks.varied).sum())
         proven.append(found)
-    return _Proof(np.concatenate(proven), all_proven / varied) if varied >= _FEWEST else None
+    return _Proof(np.concatenate(proven), all_proven / max(all_varied, 1))
 
 
 def _fits_plane(bright: Flags, part: Part, levels: Array, rows: int, columns: int) -> Flags:
@@ -339,11 +253,11 @@ class _Blocks:
 
     @property
     def fits(self) -> Flags:
-        """bool [N]: whether the file has just these coefficients."""
+        """bool [N]: whether the file has these coefficients, but for what `_TOLERANCE` leaves room for."""
         fits: Flags = np.all(np.abs(self.distances) <= self.reach, axis=1)
         return fits
 
-    def rows(self, which: Flags) -> _Blocks:
+    def select(self, which: Flags) -> _Blocks:
         """Some of them."""
         return _Blocks(self.bright[which], self.distances[which], self.reach, self.contrast, self.varied[which])
 
@@ -401,7 +315,7 @@ class _Blocks:
         """Of some blocks: whether any of a block's changes ([n, m, 1] times [m, 64] or [n, m, 64]) leaves it fit."""
         distances = self.distances[which][:, None]
         order = np.argsort(self.reach)
-        fine, coarse = order[:_FINE], order[_FINE:]  # most changes are seen in the finest coefficients
+        fine, coarse = order[:_FINEST], order[_FINEST:]
 
         def near(signs: Array | np.float32, changes: Array) -> Flags:
             moved = distances[..., fine] + signs * changes[..., fine]
@@ -424,7 +338,7 @@ def _neighbours() -> npt.NDArray[np.intp]:
     """[n, 2]: pairs of pixels of a block that are next to each other, or with one between."""
     rows, columns = np.mgrid[:8, :8].reshape(2, 64)
     down, across = rows[None] - rows[:, None], np.abs(columns[None] - columns[:, None])
-    near = (np.abs(down) <= _NEAR) & (across <= _NEAR) & (np.arange(64)[None] > np.arange(64)[:, None])
+    near = (np.abs(down) <= _EXCHANGED) & (across <= _EXCHANGED) & (np.arange(64)[None] > np.arange(64)[:, None])
     return np.argwhere(near)
 
 

@@ -96,3 +96,13 @@ def test_photos_keep_to_their_intervals_nearly_as_those_of_other_encoders() -> N
     original = photo()
     gains = [psnr(original, result.pixels * 255) for result in results]
     assert gains[0] > gains[1] > psnr(original, decoded.pixels)
+
+
+@needs_mozjpeg
+@pytest.mark.parametrize("quality", [10, 40, 75])
+def test_stripes_on_the_grid_stay_as_they_are(quality: int) -> None:
+    """Blocks of one colour beside others of quite another one are exact in these files, too."""
+    original = np.repeat(((np.mgrid[:96, :96][1] // 8 % 2) * 255).astype(np.uint8)[..., None], 3, axis=2)
+    decoded = coded(original, quality)
+    result = Enhancer(threads=1).run(decoded, Knobs(mode="fidelity"))
+    np.testing.assert_array_equal(result.pixels, decoded.pixels)

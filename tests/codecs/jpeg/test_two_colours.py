@@ -14,9 +14,12 @@ from PIL import Image
 
 from enhance import Enhancer
 from enhance.codecs.jpeg import two_colours
+from enhance.codecs.jpeg.mozjpeg import robidoux_table
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.registry import decode
 from enhance.images import DecodedImage
 from enhance.knobs import Knobs
+from enhance.training.degradation.encode import encode_file
 
 Array = npt.NDArray[Any]
 
@@ -66,8 +69,12 @@ def test_black_and_white_comes_back_bit_for_bit(draw: Any, quality: int) -> None
 
 
 @pytest.mark.parametrize(
-    "options", [{"subsampling": "4:4:4"}, {"subsampling": "4:2:2"}, {"progressive": True}, {"keep_rgb": True}]
-)
+    "options",
+    [
+        {"subsampling": "4:4:4"}, {"subsampling": "4:2:2"}, {"progressive": True}, {"keep_rgb": True},
+        {"restart_marker_rows": 1}, {"optimize": True},
+    ],
+)  # fmt: skip
 def test_in_every_kind_of_file(options: dict[str, Any]) -> None:
     original = painted(page())
     result, _ = settled(blurred(original), coded(original, **options))
@@ -88,6 +95,50 @@ def test_coloured_ones_to_what_8_bits_of_luma_and_chroma_can_say(colours: Any) -
     result, blocks = settled(blurred(original), coded(original))
     assert blocks is not None and blocks.mean() > 0.99
     assert np.abs(result.astype(int) - original).max() <= 2
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:0", "4:1:1"])
+def test_in_rare_samplings(subsampling: str) -> None:
+    original = painted(page())
+    decoded = decode(encode_file(original, JpegRate.from_quality(60), subsampling))
+    np.testing.assert_array_equal(settled(blurred(original), decoded)[0], original)
+
+
+def test_with_the_tables_of_mozjpeg_and_without_its_trellis() -> None:
+    original, table = painted(page()), robidoux_table(50)
+    decoded = decode(encode_file(original, JpegRate.from_tables(table, table)))
+    np.testing.assert_array_equal(settled(blurred(original), decoded)[0], original)
+
+
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_a_logo_with_shades_does_not_hide_the_page(upside_down: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it is: the strips are judged together."""
+    from enhance.codecs.jpeg import consistency
+
+    original = np.full((320, 381, 3), 255, np.uint8)
+    original[-187:] = painted(page())
+    original[16:48, 16:48] = skimage.data.astronaut()[100:132, 200:232]
+    original = original[::-1].copy() if upside_down else original
+    monkeypatch.setattr(consistency, "_STRIP_PIXELS", 16 * 381)
+    _, blocks = settled(blurred(original), coded(original))
+    assert blocks is not None and 0.95 < blocks.mean() < 1
+
+
+@pytest.mark.parametrize("pattern", ["checks", "stripes"])
+def test_even_mixtures_of_black_and_white_have_no_chroma(pattern: str) -> None:
+    rows, columns = np.mgrid[:96, :96]
+    original = painted(((rows + columns) % 2 if pattern == "checks" else columns // 2 % 2) > 0)
+    result, blocks = settled(blurred(original), coded(original, 75))
+    assert blocks is not None and blocks.all()
+    np.testing.assert_array_equal(result, original)
+
+
+def test_colours_that_are_not_sure_are_not_claimed() -> None:
+    """Checks of two grays at a coarse table: the mean is known, and the difference of the colours hardly."""
+    rows, columns = np.mgrid[:96, :96]
+    original = painted((rows + columns) % 2 > 0, (70,) * 3, (180,) * 3)
+    result, blocks = settled(original, coded(original, 10))
+    assert blocks is None or np.abs(result.astype(int) - original).max() <= 2
 
 
 def test_wrong_pixels_are_set_right() -> None:
