@@ -78,6 +78,7 @@ _SMALL_BYTES = 700 * 2**20  # for so many pixels in float32 (`BandedDenoiser`), 
 
 _NOTHING_TO_MEND = "left as it is: at this rate the model has nothing to mend"
 _SETTLED = "two colours: {share:.0%} of the picture is set to what fits the file, as nothing near it does"
+_ONE_COLOUR = "left as it is: all of it is one colour"
 _NO_MODEL = "left as it is: no model ships for {codec}"
 
 _DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
@@ -256,10 +257,10 @@ class Enhancer:
             notes += (f"not projected onto the file's own intervals: {reason}",)
         trust = choose_trust(decoded, rate, model.trust, sampling, knobs)
         denoise = None
-        if trust.is_blind:
+        if trust.is_blind or decoded.is_one_colour:
             reconstruction, consistency = Reconstruction(np.array(to_dtype(decoded.pixels, dtype))), None
             if knobs.strength > 0:
-                notes += (_NOTHING_TO_MEND,)
+                notes += (_ONE_COLOUR if decoded.is_one_colour else _NOTHING_TO_MEND,)
         else:
             aligned = align(decoded, guidance.coding)
             with torch.inference_mode():

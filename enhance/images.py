@@ -204,6 +204,12 @@ class DecodedImage:
         red, green, blue = (self.pixels[..., channel] for channel in range(3))
         return bool(np.array_equal(red, green) and np.array_equal(green, blue))
 
+    @property
+    def is_one_colour(self) -> bool:
+        """Whether all pixels are alike."""
+        first = self.pixels[:1, :1]
+        return bool((self.pixels[0] == first[0]).all() and (self.pixels == first).all())
+
 
 @dataclass(frozen=True)
 class InspectedImage:

@@ -188,3 +188,12 @@ def test_a_photo_gains_and_the_guard_costs_it_nothing(enhancer: Enhancer) -> Non
         free, _ = enhanced(enhancer, _PHOTO, mode="fidelity", guard=False)(quality)
         assert guarded > 0.5 and guarded > free - 0.02
         assert result.record.withheld is not None and result.record.withheld < 0.01
+
+
+@pytest.mark.parametrize("colour", [(40, 90, 200), (255, 255, 255), (3, 250, 7)])
+def test_one_colour_is_left_as_it_is(colour: tuple[int, int, int], enhancer: Enhancer) -> None:
+    picture = np.full((40, 56, 3), colour, np.uint8)
+    for quality in (5, 40, 90):
+        gain, result = enhanced(enhancer, picture, mode="perceptual")(quality)
+        assert gain == 0 and result.record.steps == 0
+        assert "one colour" in result.record.notes[-1]
