@@ -106,10 +106,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Checkpoint) 
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Path:
-    """A file of the toy codec, 8x6 pixels of (8, 16, 24)."""
+    """A file of the toy codec, 8x6 pixels of (8, 16, 24), the last a little brighter."""
     file = tmp_path / "in" / "picture.toy"
     file.parent.mkdir()
-    file.write_bytes(b"TOY!" + bytes([8, 8, 6]) + bytes([1, 2, 3] * 48))
+    file.write_bytes(b"TOY!" + bytes([8, 8, 6]) + bytes([1, 2, 3] * 47 + [2, 2, 3]))
     return file
 
 
