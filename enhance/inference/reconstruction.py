@@ -56,7 +56,7 @@ class Reconstruction(NamedTuple):
 
     Attributes:
         pixels: of the decoded picture's shape.
-        weights: float32 [ceil(H / 8), ceil(W / 8)], how far the correction was believed in each block; None where the
+        weights: float32 [ceil(H / 8), ceil(W / 8)], how far the correction was believed in each block; None where
             neither bitstream nor pixels tell of that.
         settled: share of the picture, 0 to 1, that was set to what fits the file where nothing near it does.
     """

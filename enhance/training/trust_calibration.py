@@ -96,9 +96,8 @@ class _Plane:
     def gains(self) -> npt.NDArray[np.float64]:
         """What believing the answer wins in each block, in squared error."""
         result = np.clip(self.raw, -self.part.reach, self.part.reach)
-        errors = (np.square(self.original - each).sum(axis=1, dtype=np.float64) for each in (self.decoded, result))
-        before, after = errors
-        return self.weight * (before - after)
+        better = np.square(self.original - self.decoded) - np.square(self.original - result)
+        return self.weight * better.sum(axis=1, dtype=np.float64)
 
     def impossible_shares(self) -> Array:
         """The share of energy that is ruled out, for each block."""

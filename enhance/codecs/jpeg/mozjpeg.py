@@ -14,6 +14,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from enhance.codecs.jpeg.rate import scaled_steps
+
 Table = npt.NDArray[np.int64]
 
 # N. Robidoux's, for luma and chroma alike: the default of mozjpeg (its number 3), and known from ImageMagick.
@@ -33,9 +35,8 @@ _MOST_8_BITS, _MOST_16_BITS = 255, 32767
 
 
 def robidoux_table(quality: int, largest: int = _MOST_8_BITS) -> Table:
-    """[8, 8]: the steps at a quality of 1 to 100, as libjpeg scales its own (jcparam.c, `jpeg_quality_scaling`)."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((_ROBIDOUX * scale + 50) // 100, 1, largest)
+    """[8, 8]: the steps at a quality of 1 to 100."""
+    return np.clip(scaled_steps(_ROBIDOUX, quality), 1, largest)
 
 
 def is_of_mozjpeg(steps: npt.NDArray[np.float32]) -> bool:

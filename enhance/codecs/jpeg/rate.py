@@ -46,10 +46,15 @@ def ijg_tables(quality: int) -> tuple[Table, Table]:
     """
     if not 1 <= quality <= 100 or quality != int(quality):
         raise UsageError(f"JPEG quality must be an integer from 1 to 100, not {quality}")
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    scaled = (np.clip((base * scale + 50) // 100, 1, 255) for base in (_LUMA_BASE, _CHROMA_BASE))
+    scaled = (np.clip(scaled_steps(base, quality), 1, 255) for base in (_LUMA_BASE, _CHROMA_BASE))
     luma, chroma = (table.astype(np.uint16) for table in scaled)
     return luma, chroma
+
+
+def scaled_steps(base: npt.NDArray[Any], quality: int) -> npt.NDArray[np.int64]:
+    """Base tables scaled to a quality as libjpeg scales its own (jcparam.c, `jpeg_quality_scaling`), unclipped."""
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return (base.astype(np.int64) * scale + 50) // 100
 
 
 @lru_cache(maxsize=1)

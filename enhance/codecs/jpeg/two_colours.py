@@ -76,11 +76,6 @@ class TwoColours:
     bright: Flags
     proven: Flags
 
-    @property
-    def share(self) -> float:
-        """The share of the picture that is proven."""
-        return float(self.proven.mean())
-
     def put_into(self, pixels: Pixels) -> None:
         """Sets what is proven in a picture as `prove` takes them."""
         palette = from_code_values(self.colours, pixels.dtype).reshape(2, *pixels.shape[2:])

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegPresets
 
-from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
+from enhance.codecs.jpeg.rate import JpegRate, ijg_tables, scaled_steps
 from enhance.training.chance import pick
 from enhance.training.degradation.encode import MOZJPEG, has_mozjpeg
 
@@ -75,9 +75,8 @@ def rescaled_rate(rate: JpegRate, scale: float) -> JpegRate:
 
 
 def scaled_base(base: npt.NDArray[Any], quality: int) -> Tables:
-    """Base tables [2, 8, 8] scaled to a quality as libjpeg scales its own (jcparam.c, `jpeg_quality_scaling`)."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return (base.astype(np.float64) * scale + 50) // 100
+    """Base tables [2, 8, 8] scaled to a quality."""
+    return scaled_steps(base, quality).astype(np.float64)
 
 
 @lru_cache(maxsize=1)
