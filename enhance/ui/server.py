@@ -27,10 +27,11 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from enhance.errors import EnhanceError, UsageError
+from enhance.errors import EnhanceError, OutputError, UsageError
+from enhance.system.atomic_file import as_output_error, atomic_file
 from enhance.ui.session import Item, Session
 
 _PIECE = 1 << 20
@@ -115,6 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(HTTPStatus.FORBIDDEN, "this request came from another page")
                 return
             act()
+        except OutputError as error:
+            self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, error.reason)
         except EnhanceError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, error.reason)
         except (BrokenPipeError, ConnectionError, TimeoutError):
@@ -191,11 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_zip(self, session: Session) -> None:
         with tempfile.TemporaryFile(dir=self.server.folder) as file:
-            with session.lock, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                taken: set[str] = set()
-                for item in session.items.values():
-                    if item.status == "done" and item.result is not None:
-                        archive.write(item.result, _free_name(_result_name(item), taken))
+            with session.lock, as_output_error(self.server.folder):
+                _pack(session, file)
             size = file.tell()
             file.seek(0)
             self._begin("application/zip", size, _as_download("enhanced.zip"))
@@ -215,12 +215,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a file may have {most}")
             return
         item = session.add(self._query.get("name", ["picture"])[0])
-        with item.source.open("wb") as file:
+        with atomic_file(item.source) as file:
             while length:
                 piece = self.rfile.read(min(length, _PIECE))
                 if not piece:
                     raise ConnectionError
-                file.write(piece)
+                with as_output_error(item.source):
+                    file.write(piece)
                 length -= len(piece)
         session.keep(item)
         self.server.wake()
@@ -273,6 +274,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
+
+
+def _pack(session: Session, file: IO[bytes]) -> None:
+    """Writes a zip with all results."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        taken: set[str] = set()
+        for item in session.items.values():
+            if item.status == "done" and item.result is not None:
+                archive.write(item.result, _free_name(_result_name(item), taken))
+    file.flush()
 
 
 def _number(text: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -126,6 +127,39 @@ def test_too_much_is_refused_before_it_is_read(visitor: Any) -> None:
     assert visitor.ask("PUT", "/api/elsewhere", b"x")[0].status == 404
     assert visitor.ask("POST", "/api/knobs", None, Content_Length=str(1 << 30))[0].status == 400
     assert files(visitor) == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_behind(
+    visitor: Any, jpeg_bytes: JpegFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.ask("PUT", "/api/files?name=a.jpg", jpeg_bytes(30))
+    wait_for(visitor, "done")
+    before = sorted(visitor.server.folder.rglob("*"))
+
+    def no_space(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", no_space)
+        answer, content = visitor.ask("PUT", "/api/files?name=b.jpg", jpeg_bytes(30))
+    assert answer.status == 507 and json.loads(content) == {"error": "the disk is full"}
+    with monkeypatch.context() as patched:
+        patched.setattr(zipfile.ZipFile, "write", no_space)
+        answer, content = visitor.ask("GET", "/api/zip")
+    assert answer.status == 507 and json.loads(content) == {"error": "the disk is full"}
+    assert [it["name"] for it in files(visitor)] == ["a.jpg"]
+    assert sorted(visitor.server.folder.rglob("*")) == before
+    assert visitor.ask("PUT", "/api/files?name=b.jpg", jpeg_bytes(30))[0].status == 200
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing_behind(server: PageServer, visitor: Any) -> None:
+    before = sorted(server.folder.rglob("*"))
+    head = f"PUT /api/files?name=a.jpg HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n"
+    with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+        connection.sendall(f"{head}Cookie: {visitor.cookie}\r\nContent-Length: 1000\r\n\r\nabc".encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
+    assert files(visitor) == [] and sorted(server.folder.rglob("*")) == before
 
 
 def test_visitors_do_not_see_each_other(visitor: Any, jpeg_bytes: JpegFactory) -> None:
