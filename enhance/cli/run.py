@@ -12,7 +12,7 @@ import shlex
 import sys
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from enhance.errors import OutputError, UsageError, WeightsError, one_line
 from enhance.knobs import Knobs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from enhance.batch.pipeline import SmallPictures
     from enhance.batch.plan import Job, Plan
@@ -103,7 +103,8 @@ def main(options: argparse.Namespace) -> int:
     if archives := archives_among(options.inputs, listed):
         check_decoder(options)
         decoders = chosen_decoders(options, pixels=knobs.takes_pixels)
-        return run_archives(archives, options, decoders, partial(_pages, options, knobs, decoders))
+        enhancer = cache(partial(_enhancer, options))
+        return run_archives(archives, options, decoders, partial(_pages, options, knobs, decoders, enhancer))
     place = _Place.of(options)
     check_decoder(options)
     if options.inputs.count(STREAM) and sys.stdin is not None and sys.stdin.isatty():
@@ -131,7 +132,7 @@ def main(options: argparse.Namespace) -> int:
                 _forecast(plan.jobs, options, least=_SOON_DONE)
             reporter.begin()  # what follows loads for a second or two
             place.prepare()
-            _work(plan, options, knobs, place, reporter, decoders)
+            _work(plan, options, knobs, place, reporter, decoders, _enhancer(options))
     if reporter.count["done"]:
         _speeds().keep(reporter.pixels / 1e6, reporter.seconds, _kind(options))
     return reporter.exit_status()
@@ -141,11 +142,12 @@ def _pages(
     options: argparse.Namespace,
     knobs: Knobs,
     decoders: Sequence[Decoder],
+    enhancer: Callable[[], Enhancer],
     plan: Plan,
     fmt: OutputFormat,
     names: Mapping[str, str],
 ) -> int:
-    """Enhances the pages of an archive."""
+    """Enhances the pages of an archive; `enhancer` gives the same one for all archives."""
     from enhance.cli.report import Reporter
 
     folder = str(Path(plan.jobs[0].output).parent)
@@ -156,7 +158,7 @@ def _pages(
     shown = {"quiet": options.quiet, "verbose": options.verbose, "json_lines": options.json}
     with Reporter(plan, **shown, names=names) as reporter:
         reporter.begin()
-        _work(plan, options, knobs, place, reporter, decoders)
+        _work(plan, options, knobs, place, reporter, decoders, enhancer())
     return reporter.exit_status()
 
 
@@ -202,6 +204,12 @@ def _kind(options: argparse.Namespace) -> str:
     return " ".join(f"{name}={value}" for name in names if (value := getattr(options, name)) not in (None, "auto"))
 
 
+def _enhancer(options: argparse.Namespace) -> Enhancer:
+    from enhance.enhancer import Enhancer
+
+    return Enhancer(options.model, **chosen_machine(options))
+
+
 def _work(
     plan: Plan,
     options: argparse.Namespace,
@@ -209,12 +217,11 @@ def _work(
     place: _Place,
     reporter: Reporter,
     decoders: Sequence[Decoder],
+    enhancer: Enhancer,
 ) -> None:
     from enhance.batch.pipeline import decode_input, run_batch
     from enhance.codecs.registry import abandon_decoding
-    from enhance.enhancer import Enhancer
 
-    enhancer = Enhancer(options.model, **chosen_machine(options))
     _check_models(plan, enhancer)
     reporter.start()
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from enhance.batch import archive as archives
+from enhance.models.checkpoint import Checkpoint, load_checkpoint
 
 JpegFactory = Callable[..., bytes]
 Run = Callable[..., int]
@@ -175,6 +176,19 @@ def test_a_pattern_of_archives_is_taken(book: Path, tmp_path: Path, run: Run) ->
     (tmp_path / "another.cbz").write_bytes(book.read_bytes())
     assert run(tmp_path / "*.cbz", "-o", tmp_path / "out", "--quiet") == 1  # each has its damaged page
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["another.cbz", "book.cbz"]
+
+
+def test_all_archives_share_one_model(book: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "another.cbz").write_bytes(book.read_bytes())
+    loaded = []
+
+    def load(path: str) -> Checkpoint:
+        loaded.append(path)
+        return load_checkpoint(path)
+
+    monkeypatch.setattr("enhance.enhancer.load_checkpoint", load)
+    assert run(book, tmp_path / "another.cbz", "-o", tmp_path / "out", "--quiet") == 1  # each has its damaged page
+    assert len(loaded) == 1
 
 
 def test_entries_of_one_name_stay_themselves(tmp_path: Path, run: Run, jpeg_bytes: JpegFactory) -> None:
