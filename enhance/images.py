@@ -60,6 +60,18 @@ class Consistency(Protocol):
         """
 
 
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What a network's answers mean: factors on the coefficients of a correction (see `codecs.jpeg.calibration`).
+
+    Attributes:
+        luma, chroma: float32 [levels, 64, entries] each.
+    """
+
+    luma: npt.NDArray[np.float32]
+    chroma: npt.NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class Trust:
     """How far a network's correction of one picture is to be believed.
@@ -68,12 +80,16 @@ class Trust:
         luma, chroma: factors on the correction, 0 to 1: what the network knows at this rate at all.
         full, none: between these shares of energy that the file rules out, the weight of the correction falls from 1
             to 0, block by block (see `codecs.jpeg.trust`).
+        rounded, chosen: what the correction's coefficients mean in files of which the encoder rounded the coefficients,
+            and where it chose them; None: what they say.
     """
 
     luma: float = 1.0
     chroma: float = 1.0
     full: float = 0.02
     none: float = 0.2
+    rounded: Calibration | None = None
+    chosen: Calibration | None = None
 
     def scaled(self, strength: float) -> Trust:
         """The same trust with a further factor on the whole correction."""

@@ -55,7 +55,8 @@ def main() -> None:
         models = [model, *map(load_checkpoint, options.average)]
         model = average_checkpoints(models, options.shares, options.looks)
     if options.photos:
-        photos, graphics = (_squares(folders) for folders in (options.photos, options.graphics))
+        count = 32 if model.codec == "vvc" else 64
+        photos, graphics = (_squares(folders, count) for folders in (options.photos, options.graphics))
         trust = (
             calibrate_vvc_trust(model, photos, graphics, options.cache or options.output.with_suffix(".coded"))
             if model.codec == "vvc"
@@ -65,12 +66,12 @@ def main() -> None:
     save_checkpoint(dataclasses.replace(model, sampling=sampling), options.output)
 
 
-def _squares(folders: list[Path], count: int = 32, side: int = 160) -> list[Uint8]:
+def _squares(folders: list[Path], count: int, side: int = 160) -> list[Uint8]:
     """The middles of pictures from all over some folders."""
     paths = find_images(folders) if folders else []
     squares: list[Uint8] = []
-    for path in paths[:: max(1, len(paths) // (2 * count))]:
-        picture = load_image(path)
+    for index in np.random.default_rng(0).permutation(len(paths)):
+        picture = load_image(paths[index])
         if min(picture.shape[:2]) >= side and len(squares) < count:
             squares.append(np.ascontiguousarray(centre(picture, side, side)))
     return squares

@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
+from enhance.codecs.jpeg.calibration import BANDS, LEVELS, SIZES, spread_out
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
-from enhance.images import Trust
+from enhance.images import Calibration, Trust
 
 KINDS = ("mean", "looks")
 """What the factors are measured for: the posterior mean (perception 0), and perception 1."""
 
+ENCODERS = ("rounded", "chosen")
+"""What encoders did with coefficients: that of `Trust` which their table is for."""
 
 _ONE_TABLE = ("gray", "rgb")
 
@@ -30,6 +34,14 @@ class PlaneRate(Protocol):
 
     @property
     def sampling(self) -> str: ...
+
+
+@runtime_checkable
+class SteppedRate(PlaneRate, Protocol):
+    """One that has a step for each DCT coefficient."""
+
+    @property
+    def step_levels(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,56 @@ class FactorTable:
         return float(luma), float(chroma)
 
 
+@dataclass(frozen=True, eq=False)
+class CalibrationTable:
+    """Factors on coefficients (see `codecs.jpeg.calibration`), linear between levels and constant beyond them.
+
+    Attributes:
+        levels: increasing levels of the rate, or of one coefficient's step: tables of other programs are coarse at some
+            frequencies and fine at others.
+        luma, chroma: [rate levels, LEVELS, bands, SIZES] each.
+    """
+
+    levels: tuple[float, ...]
+    luma: npt.NDArray[np.float32]
+    chroma: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        increasing = all(a < b for a, b in zip(self.levels, self.levels[1:]))
+        shape = (len(self.levels), LEVELS, BANDS.max() + 1, len(SIZES))
+        fits = len(self.levels) > 0 and self.luma.shape == self.chroma.shape == shape
+        if not (increasing and fits and all(np.isfinite(part).all() for part in (self.luma, self.chroma))):
+            raise WeightsError("a table of calibration needs increasing levels and finite factors for each")
+
+    def at(self, rate: SteppedRate, share: float = 1.0) -> Calibration | None:
+        """The factors at the steps of luma and chroma, so much of the way from 1; none for RGB, never measured."""
+        if rate.sampling == "rgb" or share == 0:
+            return None
+        luma, chroma = (
+            spread_out(1 + share * (self._between(part, levels) - 1))
+            for part, levels in zip((self.luma, self.chroma), rate.step_levels)
+        )
+        return Calibration(luma, chroma)
+
+    def _between(self, part: npt.NDArray[np.float32], levels: npt.NDArray[np.float64]) -> npt.NDArray[np.floating]:
+        """[64, LEVELS, SIZES]."""
+        place = np.interp(levels, self.levels, np.arange(len(self.levels)))
+        low = place.astype(np.intp)
+        high = np.minimum(low + 1, len(self.levels) - 1)
+        below, above = part[low, :, BANDS], part[high, :, BANDS]
+        return below + (place - low)[:, None, None].astype(np.float32) * (above - below)
+
+    def to_dict(self) -> dict[str, Any]:
+        luma, chroma = (np.round(part.astype(np.float64), 3).tolist() for part in (self.luma, self.chroma))
+        return {"levels": self.levels, "luma": luma, "chroma": chroma}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CalibrationTable:
+        """Inverse of `to_dict`; what is none raises what `TrustTables.from_dict` turns into WeightsError."""
+        luma, chroma = (np.array(values[part], np.float32) for part in ("luma", "chroma"))
+        return cls(tuple(map(float, values["levels"])), luma, chroma)
+
+
 @dataclass(frozen=True)
 class TrustTables:
     """How far a model is to be believed.
@@ -67,11 +129,14 @@ class TrustTables:
         fall: `Trust.none` over `Trust.full`.
         factors: for each of `KINDS` and for each sampling ("4:4:4", ..., "gray", "rgb") the factors; 1 where there are
             none.
+        calibration: for each of `ENCODERS`, what the coefficients of the posterior mean are on average; what they say
+            where it was not measured.
     """
 
     full: RateTable = field(default_factory=lambda: RateTable((1.0,), (0.02,)))
     fall: float = 10.0
     factors: dict[str, dict[str, FactorTable]] = field(default_factory=dict)
+    calibration: dict[str, CalibrationTable] = field(default_factory=dict)
 
     def __call__(self, rate: PlaneRate, perception: float, *, guarded: bool = True) -> Trust:
         """What is to be believed of a correction.
@@ -87,7 +152,12 @@ class TrustTables:
             # Where one plane is as good as lossless and the other is not, neither is a picture that was learned from.
             luma = chroma = 0.0
         full = self.full(min(rate.luma_level, rate.chroma_level))
-        return Trust(luma, chroma, full, full * self.fall) if guarded else Trust(luma, chroma, np.inf, np.inf)
+        limits = (full, full * self.fall) if guarded else (np.inf, np.inf)
+        if not isinstance(rate, SteppedRate):
+            return Trust(luma, chroma, *limits)
+        tables = (self.calibration.get(encoder) for encoder in ENCODERS)
+        means = (table.at(rate, 1 - perception) if table else None for table in tables)
+        return Trust(luma, chroma, *limits, *means)
 
     def _factors(self, kind: str, rate: PlaneRate) -> tuple[float, float]:
         table = self.factors.get(kind, {}).get(rate.sampling)
@@ -98,7 +168,8 @@ class TrustTables:
             kind: {name: {"levels": t.levels, "luma": t.luma, "chroma": t.chroma} for name, t in tables.items()}
             for kind, tables in self.factors.items()
         }
-        return {"full": self.full.to_dict(), "fall": self.fall, "factors": factors}
+        calibration = {encoder: table.to_dict() for encoder, table in self.calibration.items()}
+        return {"full": self.full.to_dict(), "fall": self.fall, "factors": factors, "calibration": calibration}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrustTables:
@@ -111,6 +182,8 @@ class TrustTables:
                 }
                 for kind, tables in values["factors"].items()
             }
-            return cls(RateTable.from_dict(values["full"]), float(values["fall"]), factors)
+            stored = values.get("calibration", {})
+            calibration = {str(encoder): CalibrationTable.from_dict(table) for encoder, table in stored.items()}
+            return cls(RateTable.from_dict(values["full"]), float(values["fall"]), factors, calibration)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(f"no tables of trust: {error}") from error

@@ -1,6 +1,8 @@
 """Measures how far a JPEG model is to be believed, on training pictures: what its file rules out, and what it knows.
 
-For every sampling of chroma and every quality, all pictures are coded, decoded and predicted. Two things come of it:
+First, what the coefficients of the posterior mean are on average (`codecs.jpeg.calibration`): all else is measured with
+that in their place. Then for every sampling of chroma and every quality, pictures are coded, decoded and predicted, and
+two things come of it:
 
 - a limit on the share of a correction's energy that the files rule out (see `codecs.jpeg.trust`): the one above which
   holding back wins most in all blocks together. It is at least the share below which 99.9 % of the blocks of photos
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,17 +26,23 @@ import torch
 from PIL import Image
 
 from enhance.codecs.jpeg import planes
+from enhance.codecs.jpeg.calibration import expected
+from enhance.codecs.jpeg.coefficients import Indices
 from enhance.codecs.jpeg.consistency import JpegConsistency
 from enhance.codecs.jpeg.intervals import Array, Part
+from enhance.codecs.jpeg.mozjpeg import robidoux_table
+from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.jpeg.trust import TrustMap
 from enhance.codecs.registry import decode
 from enhance.diffusion.thresholds import RateTable
 from enhance.frames.depth import code_values
 from enhance.images import BELIEVED, DecodedImage, Trust
 from enhance.models.checkpoint import Checkpoint
-from enhance.models.trust_tables import KINDS, FactorTable, TrustTables
+from enhance.models.trust_tables import ENCODERS, KINDS, CalibrationTable, FactorTable, TrustTables
 from enhance.runtime import select_dtype
 from enhance.system.progress import progress_bar
+from enhance.training.coefficient_calibration import ONES, Answers, fit
+from enhance.training.degradation.encode import encode_file, has_mozjpeg
 
 Uint8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float64]
@@ -63,6 +71,13 @@ _HIDDEN = 0.1
 _COARSE, _RARE = 90, 0.04
 _NEARLY_LOSSLESS, _LOSSLESS, _CAUTION = 97, 100, 0.4
 _SMALLEST_LIMIT, _MOST = 1e-3, 0.2
+_EVERY, _BATCH = 2, 16
+# What coefficients mean hardly depends on the quality within each of these groups, nor on the sampling.
+_ALIKE = {"rounded": ((10, 20, 40), (75,), (90,), (95,)), "chosen": ((10, 20, 40), (75,))}
+_CALIBRATED = "4:2:0", "4:4:4"
+# How far chroma is taken to what was measured: it differs more between pictures than luma does. Half of the way has as
+# much of the mean gain on photos, and hardly a picture loses.
+_CHROMA = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,14 +86,28 @@ class _Plane:
 
     Attributes:
         original, decoded, raw: of the original, the decoder's output and the network's answer.
+        answer: what is made of the network's answer.
         weight: of a squared error in the sum over R, G and B.
     """
 
     original: Array
     decoded: Array
     raw: Array
+    answer: Array
     part: Part
     weight: float
+
+    def answers(self, weight: float) -> Answers:
+        """What the network says and what is right; `weight`: of a squared error of the picture."""
+        return Answers(self.raw, self.original, self._indices, self.part.reach, self.weight * weight)
+
+    def calibrated(self, factors: Array) -> _Plane:
+        """With what is to be expected in the answer's place."""
+        return replace(self, answer=expected(self.raw, self._indices, self.part.reach, factors))
+
+    @property
+    def _indices(self) -> Indices:
+        return self.part.indices.reshape(-1, 64)
 
     def errors(self, trust: Trust) -> npt.NDArray[np.float64]:
         """Squared errors [factors] of the result for each of `FACTORS`."""
@@ -88,14 +117,14 @@ class _Plane:
         reach = self.part.reach
         found = []
         for factor in FACTORS:
-            moved = self.decoded + np.float32(factor) * weights * (self.raw - self.decoded)
+            moved = self.decoded + np.float32(factor) * weights * (self.answer - self.decoded)
             result = np.clip(moved, -reach, reach) if factor else self.decoded
             found.append(self.weight * float(np.square(self.original - result).sum()))
         return np.array(found)
 
     def gains(self) -> npt.NDArray[np.float64]:
         """What believing the answer wins in each block, in squared error."""
-        result = np.clip(self.raw, -self.part.reach, self.part.reach)
+        result = np.clip(self.answer, -self.part.reach, self.part.reach)
         better = np.square(self.original - self.decoded) - np.square(self.original - result)
         return self.weight * better.sum(axis=1, dtype=np.float64)
 
@@ -114,15 +143,21 @@ def calibrate_trust(
     Args:
         model: with the scale s(q) and the threshold τ(q) set; moved to the CPU.
         photos, graphics: squares that are as different as can be, uint8 [S, S, 3] all of one side, a multiple of 16.
+            All of them tell what coefficients mean, and every second of them the rest.
         fall: `TrustTables.fall`.
 
     Returns:
         the tables, to be stored with the model.
     """
+    calibration = calibrate_coefficients(model, [*photos, *graphics], progress=progress)
+    photos, graphics = photos[::_EVERY], graphics[::_EVERY]
     limits, rows = [], []
     for quality in progress_bar("trust", iterable=QUALITIES, unit="quality", shown=progress):
         coded = {
-            (kind, sampling): list(_predicted(model, [*photos, *graphics], kind, sampling, quality))
+            (kind, sampling): [
+                _as_used(picture, calibration["rounded"], sampling, quality) if kind == "mean" else picture
+                for picture in _predicted(model, [*photos, *graphics], kind, sampling, quality)
+            ]
             for kind in KINDS
             for sampling in SAMPLINGS
         }
@@ -137,7 +172,58 @@ def calibrate_trust(
         rows.append({which: _best(pictures, trust, rare) for which, pictures in coded.items()})
     levels = tuple(map(float, QUALITIES))
     factors = {kind: {name: _table(levels, [row[kind, name] for row in rows]) for name in SAMPLINGS} for kind in KINDS}
-    return TrustTables(RateTable(levels, tuple(limits)), fall, factors)
+    return TrustTables(RateTable(levels, tuple(limits)), fall, factors, calibration)
+
+
+def calibrate_coefficients(
+    model: Checkpoint, pictures: Sequence[Uint8], *, progress: bool = True
+) -> dict[str, CalibrationTable]:
+    """Measures what the coefficients of the posterior mean are, for each of `ENCODERS` that is at hand.
+
+    Args:
+        model, pictures: as for `calibrate_trust`.
+
+    Returns:
+        tables that fade out where files are nearly lossless.
+    """
+    encoders = [name for name in ENCODERS if name == "rounded" or has_mozjpeg()]
+    tasks = [(encoder, qualities) for encoder in encoders for qualities in _ALIKE[encoder]]
+    ends: dict[str, list[tuple[float, Array, Array]]] = {encoder: [] for encoder in encoders}
+    for encoder, qualities in progress_bar("coefficients", iterable=tasks, unit="group", shown=progress):
+        is_rounded = encoder == "rounded"
+        coded = [
+            (picture, _relative_weight(picture, is_rounded))
+            for quality in qualities
+            for sampling in _CALIBRATED
+            for picture in _predicted(model, pictures, "mean", sampling, quality, is_rounded=is_rounded)
+        ]
+        luma = fit((picture[0].answers(weight) for picture, weight in coded), bounded=is_rounded)
+        of_chroma = (plane.answers(weight) for picture, weight in coded for plane in picture[1:])
+        chroma = 1 + _CHROMA * (fit(of_chroma, grouped=False, bounded=is_rounded) - 1)
+        levels = [_rate(quality, is_rounded).luma_level for quality in sorted({min(qualities), max(qualities)})]
+        ends[encoder] += [(level, luma, chroma) for level in levels]
+    end = float(_NEARLY_LOSSLESS), ONES, ONES
+    columns = {encoder: tuple(zip(*found, end)) for encoder, found in ends.items()}
+    return {
+        encoder: CalibrationTable(levels, np.stack(luma), np.stack(chroma))
+        for encoder, (levels, luma, chroma) in columns.items()
+    }
+
+
+def _relative_weight(picture: Sequence[_Plane], is_rounded: bool) -> float:
+    """One over the squared error that a picture is left with."""
+    answers = [np.clip(it.raw, -it.part.reach, it.part.reach) if is_rounded else it.raw for it in picture]
+    left = sum(it.weight * float(np.square(it.original - answer).sum()) for it, answer in zip(picture, answers))
+    samples = sum(plane.weight * plane.raw.size for plane in picture)
+    return samples / (left + _HIDDEN * samples)
+
+
+def _as_used(picture: list[_Plane], calibration: CalibrationTable, sampling: str, quality: int) -> list[_Plane]:
+    """The planes with what the product makes of the answers."""
+    found = calibration.at(JpegRate.from_quality(quality)) if sampling != "rgb" else None
+    if found is None:
+        return picture
+    return [plane.calibrated(found.chroma if number else found.luma) for number, plane in enumerate(picture)]
 
 
 def _by_block(coded: Sequence[_Plane]) -> tuple[Values, Values]:
@@ -200,12 +286,13 @@ def best_factors(luma: Values, chroma: Values, weights: Values, rare: float) -> 
 
 
 def _predicted(
-    model: Checkpoint, pictures: Sequence[Uint8], kind: str, sampling: str, quality: int, batch: int = 16
+    model: Checkpoint, pictures: Sequence[Uint8], kind: str, sampling: str, quality: int, *, is_rounded: bool = True
 ) -> Iterator[list[_Plane]]:
-    """The planes of each picture, coded, decoded and predicted."""
-    for first in range(0, len(pictures), batch):
-        originals = [_as_stored(picture, sampling) for picture in pictures[first : first + batch]]
-        decoded = [_coded(original, sampling, quality) for original in originals]
+    """The planes of each picture, coded (by mozjpeg if nothing `is_rounded`), decoded and predicted."""
+    for first in range(0, len(pictures), _BATCH):
+        originals = [_as_stored(picture, sampling) for picture in pictures[first : first + _BATCH]]
+        code = _coded if is_rounded else _chosen
+        decoded = [code(original, sampling, quality) for original in originals]
         changes = predict(model, decoded, kind)
         for original, picture, change in zip(originals, decoded, changes, strict=True):
             yield _planes(original, picture, change)
@@ -219,6 +306,18 @@ def _coded(original: Uint8, sampling: str, quality: int) -> DecodedImage:
     file = io.BytesIO()
     Image.fromarray(original).save(file, "JPEG", quality=quality, **SAMPLINGS[sampling])
     return decode(file.getvalue())
+
+
+def _chosen(original: Uint8, sampling: str, quality: int) -> DecodedImage:
+    return decode(encode_file(original, _rate(quality, False), sampling, trellis=True))
+
+
+def _rate(quality: int, is_rounded: bool) -> JpegRate:
+    """Of libjpeg and of mozjpeg."""
+    if is_rounded:
+        return JpegRate.from_quality(quality)
+    table = robidoux_table(quality)
+    return JpegRate.from_tables(table, table)
 
 
 @torch.inference_mode()
@@ -259,5 +358,6 @@ def _planes(original: Uint8, decoded: DecodedImage, change: Array) -> list[_Plan
         original_blocks, base_blocks, raw_blocks = (
             part.distances(planes.box_means(plane, ratio)) for plane in (original_plane, base_plane, raw_plane)
         )
-        found.append(_Plane(original_blocks, base_blocks, raw_blocks, part, weight * ratio[0] * ratio[1]))
+        weight *= ratio[0] * ratio[1]
+        found.append(_Plane(original_blocks, base_blocks, raw_blocks, raw_blocks, part, weight))
     return found

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from enhance.codecs.jpeg.calibration import BANDS, LEVELS, SIZES
 from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
 from enhance.images import Trust
 from enhance.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from enhance.models.trust_tables import FactorTable, TrustTables
+from enhance.models.trust_tables import CalibrationTable, FactorTable, TrustTables
 
 TABLES = TrustTables(
     RateTable((10.0, 90.0), (0.02, 0.08)),
@@ -25,6 +26,13 @@ TABLES = TrustTables(
         "mean": {"4:2:0": FactorTable((90.0, 100.0), (1.0, 0.0), (1.0, 0.5))},
         "looks": {"4:2:0": FactorTable((90.0, 100.0), (0.5, 0.0), (0.4, 0.2))},
     },
+)
+
+
+SHAPE = 2, LEVELS, int(BANDS.max()) + 1, len(SIZES)
+FACTORS = np.ones(SHAPE, np.float32) * np.array([1.0, 0.5], np.float32)[:, None, None, None]
+CALIBRATED = dataclasses.replace(
+    TABLES, calibration={"rounded": CalibrationTable((20.0, 60.0), FACTORS, FACTORS * np.float32(0.5))}
 )
 
 
@@ -98,3 +106,43 @@ def test_what_is_no_table_is_refused() -> None:
             TrustTables.from_dict(stored | damage)
     with pytest.raises(WeightsError, match="0 to 1"):
         FactorTable((1.0,), (1.5,), (1.0,))
+
+
+def test_calibration_is_linear_between_levels_and_goes_with_perception() -> None:
+    def factors(quality: int, perception: float = 0.0) -> tuple[float, float]:
+        found = CALIBRATED(JpegRate.from_quality(quality), perception).rounded
+        assert found is not None and max(np.ptp(found.luma), np.ptp(found.chroma)) < 0.05
+        return float(found.luma.mean()), float(found.chroma.mean())
+
+    assert factors(10) == pytest.approx((1, 0.5), abs=0.01) and factors(40) == pytest.approx((0.75, 0.375), abs=0.01)
+    assert factors(90) == pytest.approx((0.5, 0.25)) and factors(90, 0.5) == pytest.approx((0.75, 0.625))
+    assert CALIBRATED(JpegRate.from_quality(40), 1.0).rounded is None  # looks are not to be taken back
+    assert CALIBRATED(JpegRate.from_tables(*ijg_tables(40), space="rgb"), 0.0).rounded is None
+    assert CALIBRATED(JpegRate.from_tables(ijg_tables(40)[0]), 0.0).rounded is not None  # gray
+    assert CALIBRATED(JpegRate.from_quality(40), 0.0).chosen is None
+    assert CALIBRATED(JpegRate.from_quality(40), 0.0).scaled(0.5).rounded is not None
+
+
+def test_calibration_is_kept_and_checked() -> None:
+    stored = json.loads(json.dumps(CALIBRATED.to_dict()))
+    assert TrustTables.from_dict(stored).to_dict() == CALIBRATED.to_dict()
+    assert TrustTables.from_dict({name: stored[name] for name in ("full", "fall", "factors")}) == TABLES
+    for damage in ({"levels": [60, 20]}, {"luma": [1, 2]}, {"chroma": None}, {"luma": [[[[math.nan]]]]}):
+        with pytest.raises(WeightsError):
+            TrustTables.from_dict(stored | {"calibration": {"rounded": stored["calibration"]["rounded"] | damage}})
+
+
+def test_each_coefficient_is_judged_by_its_own_step() -> None:
+    coarse, fine = ijg_tables(10)[0], ijg_tables(90)[0]
+    mixed = np.where(np.arange(64).reshape(8, 8) < 32, coarse, fine)
+    found = CALIBRATED(JpegRate.from_tables(mixed, mixed), 0).rounded
+    assert found is not None
+    assert (found.luma[:, :32] == 1).all() and found.luma[:, 32:] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("quality", [1, 10, 49, 50, 51, 75, 90])
+def test_steps_have_the_level_of_their_quality(quality: int) -> None:
+    # Steps are whole numbers of at most 255: the smaller, the less they tell.
+    for levels, table in zip(JpegRate.from_quality(quality).step_levels, ijg_tables(quality)):
+        exact = (table.reshape(64) >= 10) & (table.reshape(64) < 255)
+        assert levels[exact] == pytest.approx(quality, abs=3) if exact.any() else quality in (1, 90)

@@ -1,8 +1,9 @@
 """A network's correction of a JPEG, as far as the file lets it be believed, projected onto the file's intervals.
 
 Plane by plane, and strip by strip of whole MCU rows: the raw answer's distances from the intervals give the weights of
-the correction (`trust`), the weighted answer is projected (`consistency`). Blocks whose weight is 0 stay exactly as the
-decoder gave them, and so does even ground (`even_ground`). A strip is finished when the weights around it are known, so
+the correction (`trust`), what it means on average takes its place (`calibration`), and that is projected with its
+weights (`consistency`). Blocks whose weight is 0 stay exactly as the decoder gave them, and so does even ground
+(`even_ground`). A strip is finished when the weights around it are known, so
 a few of them wait at a time, and the result is the one of the picture in one piece.
 
 Where an encoder chose the coefficients (`mozjpeg`), it is the other way round: the intervals are believed as far as
@@ -40,6 +41,7 @@ class _Plane:
     Attributes:
         first: its first row of blocks in the whole plane.
         distances: of the raw answer's coefficients, [N, 64].
+        calibration: what these mean; None: what they say.
     """
 
     base: Array
@@ -47,6 +49,7 @@ class _Plane:
     part: Part
     first: int
     distances: Array
+    calibration: Array | None
 
     @property
     def stop(self) -> int:
@@ -67,6 +70,7 @@ class _Plane:
             replace(self.part, indices=self.part.indices[blocks]),
             self.first + blocks.start,
             self.distances[blocks.start * columns : blocks.stop * columns],
+            self.calibration,
         )
 
 
@@ -75,7 +79,7 @@ def corrected_strips(
 ) -> Iterator[tuple[slice, Array, Array]]:
     """Walks over a picture; arguments and result as in `JpegConsistency.corrected_strips`, `strips` as it walks."""
     maps = [TrustMap(component.grid, trust if layout.is_rounded else Trust()) for component in layout.components]
-    grounds = _grounds(layout, trust)
+    grounds, calibrations = _grounds(layout, trust), _calibrations(layout, trust)
     factors = trust.factors(len(maps), layout.is_rgb)
     waiting: deque[tuple[slice, Array, list[_Plane]]] = deque()
 
@@ -93,7 +97,9 @@ def corrected_strips(
     for rows, parts in strips:
         pixels = base(rows)
         split = planes.split_planes(pixels, layout.is_rgb), planes.split_changes(change(rows), layout.is_rgb)
-        waiting.append((rows, pixels, [_add(*each) for each in zip(*split, parts, maps, grounds, strict=True)]))
+        waiting.append(
+            (rows, pixels, [_add(*each) for each in zip(*split, parts, maps, grounds, calibrations, strict=True)])
+        )
         while waiting and all(m.suffices(plane.stop) for m, plane in zip(maps, waiting[0][2], strict=True)):
             yield finish()
     while waiting:
@@ -110,6 +116,13 @@ def _grounds(layout: Layout, trust: Trust) -> Sequence[EvenGround | None]:
     ]  # fmt: skip
 
 
+def _calibrations(layout: Layout, trust: Trust) -> Sequence[Array | None]:
+    found, count = trust.rounded if layout.is_rounded else trust.chosen, len(layout.components)
+    if found is None:
+        return [None] * count
+    return [found.luma] * count if layout.is_rgb else [found.luma, *[found.chroma] * (count - 1)]
+
+
 def _spare(change: Array, plane: _Plane, ground: EvenGround | None) -> None:
     """Takes the change [h, W] back where the ground is even."""
     if ground is None:
@@ -119,13 +132,15 @@ def _spare(change: Array, plane: _Plane, ground: EvenGround | None) -> None:
         change[to_pixels(even, *plane.shape)] = 0
 
 
-def _add(base: Array, change: Array, part: Part, trust_map: TrustMap, ground: EvenGround | None) -> _Plane:
+def _add(
+    base: Array, change: Array, part: Part, trust_map: TrustMap, ground: EvenGround | None, calibration: Array | None
+) -> _Plane:
     first = trust_map.known
     if ground is not None:
         ground.add(part.indices)
     distances = part.distances(planes.box_means(base + change, part.component.ratio))
     trust_map.add(distances, part.reach)
-    return _Plane(base, change, part, first, distances)
+    return _Plane(base, change, part, first, distances, calibration)
 
 
 def _corrected(plane: _Plane, trust_map: TrustMap, factor: float) -> Array:
@@ -151,7 +166,12 @@ def _corrected(plane: _Plane, trust_map: TrustMap, factor: float) -> Array:
 
 
 def _believed(plane: _Plane) -> Array:
-    step = plane.part.step_into(plane.distances)
+    """What is to be expected of the change, or the nearest to it that the file allows."""
+    if plane.calibration is None:
+        step = plane.part.step_into(plane.distances)
+    else:
+        targets = plane.part.expected(plane.distances, plane.calibration, bounded=True)
+        step = planes.step_to(targets, plane.distances)
     return plane.change + _spread_blocks(step, plane.part.component.ratio, plane.shape)
 
 
@@ -159,7 +179,8 @@ def _weighed(plane: _Plane, around: Array, factor: float) -> Array:
     """With the weights of its rows of blocks, and of the ones above and below."""
     ratio, shape = plane.part.component.ratio, plane.shape
     weights = to_samples(around, (-(-shape[0] // ratio[0]), -(-shape[1] // ratio[1])))
-    change = planes.spread(weights, ratio, shape) * plane.change * np.float32(factor)
+    expected = plane.change if plane.calibration is None else _believed(plane)
+    change = planes.spread(weights, ratio, shape) * expected * np.float32(factor)
     step = plane.part.step_into(plane.part.distances(planes.box_means(plane.base + change, ratio)))
     # Where nothing is believed, nothing is changed: the decoder's own rounding is not the network's to mend.
     step[~planes.to_blocks(weights).any(axis=1)] = 0
@@ -167,10 +188,14 @@ def _weighed(plane: _Plane, around: Array, factor: float) -> Array:
 
 
 def _kept_where_possible(plane: _Plane, trust_map: TrustMap, factor: float) -> Array:
-    """The whole change, projected as far as its own blocks nearly keep to the intervals."""
-    change = plane.change * np.float32(factor)
-    ratio, distances = plane.part.component.ratio, plane.distances
+    """What is to be expected of the change, projected as far as the answer nearly keeps to the intervals."""
+    ratio, change, distances = plane.part.component.ratio, plane.change, plane.distances
+    if plane.calibration is not None:
+        targets = plane.part.expected(distances, plane.calibration, bounded=False)
+        change = change + _spread_blocks(planes.step_to(targets, distances), ratio, plane.shape)
+        distances = targets
     if factor != 1:
+        change = change * np.float32(factor)
         distances = plane.part.distances(planes.box_means(plane.base + change, ratio))
     step = plane.part.step_into(distances) * trust_map.weights(plane.first, plane.stop).reshape(-1, 1)
     return change + _spread_blocks(step, ratio, plane.shape)

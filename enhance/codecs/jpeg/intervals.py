@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.jpeg import planes
+from enhance.codecs.jpeg import calibration, planes
 from enhance.codecs.jpeg.coefficients import Component, Indices
 
 Array = npt.NDArray[np.float32]
@@ -62,6 +62,10 @@ class Part:
     def step_into(self, distances: Array) -> Array:
         """[N, 64]: what the projection onto the intervals adds to the samples of blocks at these distances."""
         return planes.step_into(distances, self.reach)
+
+    def expected(self, distances: Array, factors: Array, *, bounded: bool) -> Array:
+        """[N, 64]: the distances that are to be expected instead; arguments as for `calibration.expected`."""
+        return calibration.expected(distances, self.indices.reshape(-1, 64), self.reach, factors, bounded=bounded)
 
     def change(self, samples: Array) -> Array:
         """T - S: what the projection adds to samples [h, w] of this plane, in its own grid."""

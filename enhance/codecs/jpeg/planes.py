@@ -149,7 +149,12 @@ def change_to_set(blocks: Array, centres: Array, reach: Array) -> Array:
 
 def step_into(distances: Array, reach: Array) -> Array:
     """The same from the distances of the coefficients [N, 64] from the centres of their intervals."""
-    return transform(np.clip(distances, -reach, reach) - distances, INVERSE_DCT)
+    return step_to(np.clip(distances, -reach, reach), distances)
+
+
+def step_to(targets: Array, distances: Array) -> Array:
+    """What takes the coefficients of blocks from some distances to others, [N, 64] each, in samples."""
+    return transform(targets - distances, INVERSE_DCT)
 
 
 def complete_outside(blocks: Array, inside: npt.NDArray[np.bool_], centres: Array, reach: Array, rounds: int) -> Array:

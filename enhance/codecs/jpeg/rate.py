@@ -57,6 +57,12 @@ def scaled_steps(base: npt.NDArray[Any], quality: int) -> npt.NDArray[np.int64]:
     return (base.astype(np.int64) * scale + 50) // 100
 
 
+def _levels_of_steps(steps: Table, base: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The inverse of `scaled_steps` for each step, [64], not rounded."""
+    scale = 100 * np.maximum(steps, 1) / base
+    return np.clip(np.where(scale > 100, 5000 / scale, 100 - scale / 2), 1, 100).reshape(64)
+
+
 @lru_cache(maxsize=1)
 def _log_tables_of_all_qualities() -> npt.NDArray[np.float64]:
     return np.log2([np.stack(ijg_tables(quality)) for quality in range(1, 101)])
@@ -170,6 +176,11 @@ class JpegRate:
     def chroma_level(self) -> float:
         """The IJG quality that the chroma table alone stands for; the luma table's where that is used for all."""
         return self.luma_level if self.space == "gray" else _level_of_table(self.chroma.tobytes(), 1)
+
+    @property
+    def step_levels(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Of luma and chroma, [64] each: the IJG quality at which a coefficient of this frequency has this step."""
+        return _levels_of_steps(self.luma, _LUMA_BASE), _levels_of_steps(self.chroma, _CHROMA_BASE)
 
     @property
     def sampling(self) -> str:
