@@ -18,7 +18,7 @@ import io
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,11 @@ from tqdm import tqdm
 import enhance
 from enhance.codecs.jpeg.mozjpeg import robidoux_table
 from enhance.codecs.jpeg.rate import JpegRate
+from enhance.enhancer import shipped_model
 from enhance.evaluation.metrics.dots import dots_beyond
 from enhance.evaluation.metrics.lpips import LPIPS
 from enhance.knobs import MODES, Knobs
+from enhance.models.checkpoint import load_checkpoint
 from enhance.training.crops import find_images, load_image
 from enhance.training.degradation.encode import encode_file
 
@@ -164,6 +166,7 @@ def main() -> None:
     parser.add_argument("--mozjpeg", action="store_true", help="code with mozjpeg (jpeglib's), not with libjpeg")
     parser.add_argument("--modes", nargs="+", default=list(MODES), metavar="MODE", help=modes_help)
     parser.add_argument("--model", type=Path, help="a checkpoint other than the one that ships")
+    parser.add_argument("--uncalibrated", action="store_true", help="take coefficients as the network says them")
     parser.add_argument("--crop", type=int, help="take the first so many rows and columns")
     parser.add_argument("--every", type=int, default=1, help="take every so-many-th picture")
     parser.add_argument("--leave-out", nargs="+", default=[], metavar="WORD", help="pictures with this in their names")
@@ -172,7 +175,10 @@ def main() -> None:
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
-    enhancer = enhance.Enhancer(options.model, dtype=options.dtype, threads=options.threads)
+    model = load_checkpoint(options.model or shipped_model("jpeg"))
+    if options.uncalibrated:
+        model = replace(model, trust=replace(model.trust, calibration={}))
+    enhancer = enhance.Enhancer(model, dtype=options.dtype, threads=options.threads)
     lpips = LPIPS.load("alex", options.lpips) if options.lpips else None
     originals = [
         one for one in find_originals(options.originals, options.crop, options.every)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
+
+from enhance.codecs.jpeg.calibration import BANDS, LEVELS, SIZES
+from enhance.models.checkpoint import Checkpoint, save_checkpoint
+from enhance.models.trust_tables import CalibrationTable
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -57,6 +62,29 @@ def test_harm_of_each_kind_quality_and_setting(
     assert len(lines) == 8
     gains = [float(row["gain"]) for row in rows[:4] if row["mode"] == "fidelity"]
     assert f"worst {min(gains):+.3f}" in lines[0]
+
+
+def test_harm_without_calibration(
+    photos: Path, tiny_checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = 1, LEVELS, int(BANDS.max()) + 1, len(SIZES)
+    table = CalibrationTable((50.0,), *[np.full(shape, 0.2, np.float32)] * 2)
+    tables = replace(tiny_checkpoint.trust, calibration={"rounded": table})
+    save_checkpoint(replace(tiny_checkpoint, trust=tables), tmp_path / "model.safetensors")
+    words = [
+        str(photos),
+        "--qualities",
+        "30",
+        "--modes",
+        "unguarded-fidelity",
+        "--model",
+        str(tmp_path / "model.safetensors"),
+    ]
+    gains = []
+    for more in ([], ["--uncalibrated"]):
+        run("measure_harm.py", [*words, *more, "--csv", str(tmp_path / "found.csv")], monkeypatch)
+        gains.append([float(row["gain"]) for row in read(tmp_path / "found.csv")])
+    assert max(np.abs(gains[0])) < max(np.abs(gains[1]))  # an untrained model's answers are a fifth of themselves
 
 
 def test_kinds_of_photos_and_stripes(
