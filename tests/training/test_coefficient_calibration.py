@@ -45,8 +45,10 @@ def test_what_is_not_seen_stays_as_it_is() -> None:
     assert (found[:, :, SIZES > 1.2] == 1).all()
 
 
-def test_nothing_is_made_more_than_twice_as_large() -> None:
-    assert fit([answers(0, slope=4.0)]).max() <= 2
+def test_rounded_coefficients_are_only_taken_back() -> None:
+    too_small = answers(0, slope=4.0)
+    assert (fit([too_small]) == 1).all()
+    assert fit([too_small], bounded=False).max() == np.float32(1.3)
 
 
 def test_what_is_expected_is_nearer_than_what_was_said() -> None:
