@@ -36,10 +36,10 @@ class Shares:
         varied: photos with the noise, grain, darkness or sharpness of other cameras and programs.
     """
 
-    graphics: float = 0.06
-    drawings: float = 0.10
+    graphics: float = 0.05
+    drawings: float = 0.08
     neutral: float = 0.04
-    varied: float = 0.12
+    varied: float = 0.08
 
 
 @dataclass(frozen=True)

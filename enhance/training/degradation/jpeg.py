@@ -39,7 +39,7 @@ class Habits:
 # Below quality 60 are the artefacts that are worth most; above 95 is where a network can only do harm.
 PHOTOS = Habits(
     {(1, 2): 0.005, (3, 60): 0.8, (61, 95): 0.16, (96, 100): 0.035},
-    {"4:2:0": 0.79, "4:4:4": 0.11, "4:2:2": 0.03, "4:4:0": 0.01, "4:1:1": 0.01, "rgb": 0.05},
+    {"4:2:0": 0.82, "4:4:4": 0.10, "4:2:2": 0.03, "4:4:0": 0.01, "4:1:1": 0.01, "rgb": 0.03},
 )
 GRAPHICS = Habits(
     {(1, 2): 0.01, (3, 60): 0.51, (61, 95): 0.31, (96, 100): 0.17},
@@ -67,12 +67,12 @@ class JpegDegradation:
     """
 
     quality_range: tuple[int, int] = (1, 100)
-    custom_share: float = 0.08
-    editor_share: float = 0.06
+    custom_share: float = 0.06
+    editor_share: float = 0.08
     ones_share: float = 0.25
     gray_share: float = 0.03
-    trellis_share: float = 0.17
-    resaved_share: float = 0.06
+    trellis_share: float = 0.12
+    resaved_share: float = 0.04
     aligned_to_file: bool = False
     photos: Habits = field(default=PHOTOS)
     graphics: Habits = field(default=GRAPHICS)
