@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.jpeg.calibration import BANDS, LEVELS, SIZES, spread_out
+from enhance.codecs.jpeg.calibration import BANDS, INDEX_CLASSES, SIZES, spread_out
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
 from enhance.images import Calibration, Trust
@@ -19,6 +19,7 @@ KINDS = ("mean", "looks")
 ENCODERS = ("rounded", "chosen")
 """What encoders did with coefficients: that of `Trust` which their table is for."""
 
+_MOST_FACTOR = 2
 _ONE_TABLE = ("gray", "rgb")
 
 
@@ -77,7 +78,7 @@ class CalibrationTable:
     Attributes:
         levels: increasing levels of the rate, or of one coefficient's step: tables of other programs are coarse at some
             frequencies and fine at others.
-        luma, chroma: [rate levels, LEVELS, bands, SIZES] each.
+        luma, chroma: [rate levels, INDEX_CLASSES, bands, SIZES] each.
     """
 
     levels: tuple[float, ...]
@@ -86,10 +87,11 @@ class CalibrationTable:
 
     def __post_init__(self) -> None:
         increasing = all(a < b for a, b in zip(self.levels, self.levels[1:]))
-        shape = (len(self.levels), LEVELS, BANDS.max() + 1, len(SIZES))
+        shape = (len(self.levels), INDEX_CLASSES, BANDS.max() + 1, len(SIZES))
         fits = len(self.levels) > 0 and self.luma.shape == self.chroma.shape == shape
-        if not (increasing and fits and all(np.isfinite(part).all() for part in (self.luma, self.chroma))):
-            raise WeightsError("a table of calibration needs increasing levels and finite factors for each")
+        in_range = all(((part >= 0) & (part <= _MOST_FACTOR)).all() for part in (self.luma, self.chroma))
+        if not (increasing and fits and in_range):
+            raise WeightsError(f"a table of calibration needs increasing levels and factors of 0 to {_MOST_FACTOR}")
 
     def at(self, rate: SteppedRate, share: float = 1.0) -> Calibration | None:
         """The factors at the steps of luma and chroma, so much of the way from 1; none for RGB, never measured."""
@@ -102,7 +104,7 @@ class CalibrationTable:
         return Calibration(luma, chroma)
 
     def _between(self, part: npt.NDArray[np.float32], levels: npt.NDArray[np.float64]) -> npt.NDArray[np.floating]:
-        """[64, LEVELS, SIZES]."""
+        """[64, INDEX_CLASSES, SIZES]."""
         place = np.interp(levels, self.levels, np.arange(len(self.levels)))
         low = place.astype(np.intp)
         high = np.minimum(low + 1, len(self.levels) - 1)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.jpeg.calibration import BANDS, LEVELS, SIZES
+from enhance.codecs.jpeg.calibration import BANDS, INDEX_CLASSES, SIZES
 from enhance.codecs.jpeg.coefficients import Indices
 
 Array = npt.NDArray[np.float32]
@@ -29,7 +29,7 @@ _LOWEST = 0.2
 # 2.1 pixels at quality 50 to 85 it costs 0.2 to 0.3 dB. An encoder that chose has left out what the network does not
 # dare to put back: there 0.05 dB more on photos are worth it.
 _HIGHEST_ROUNDED, _HIGHEST_CHOSEN = 1.0, 1.3
-ONES: Array = np.ones((LEVELS, _NUM_BANDS, len(SIZES)), np.float32)
+ONES: Array = np.ones((INDEX_CLASSES, _NUM_BANDS, len(SIZES)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ def fit(answers: Iterable[Answers], *, grouped: bool = True, bounded: bool = Tru
         bounded: of `calibration.expected`.
 
     Returns:
-        float32 [LEVELS, bands, SIZES].
+        float32 [INDEX_CLASSES, bands, SIZES].
     """
-    groups, sizes = (LEVELS * _NUM_BANDS if grouped else 1), len(SIZES)
+    groups, sizes = (INDEX_CLASSES * _NUM_BANDS if grouped else 1), len(SIZES)
     products, targets = np.zeros(groups * sizes * sizes), np.zeros(groups * sizes)
     left, seen = np.full(groups, 1e-9), np.full(groups, 1e-9)
     for plane in answers:
@@ -85,13 +85,13 @@ def fit(answers: Iterable[Answers], *, grouped: bool = True, bounded: bool = Tru
     found = np.linalg.solve(matrices + ridge[..., None] * np.eye(sizes), (right + ridge)[..., None])[..., 0]
     highest = _HIGHEST_ROUNDED if bounded else _HIGHEST_CHOSEN
     factors = np.clip(found, _LOWEST, highest).astype(np.float32)
-    shape = LEVELS, _NUM_BANDS, sizes
+    shape = INDEX_CLASSES, _NUM_BANDS, sizes
     return factors.reshape(shape) if grouped else np.broadcast_to(factors, shape).copy()
 
 
 def _groups(indices: Indices) -> npt.NDArray[np.intp]:
     """The group of each coefficient, [N, 64]."""
-    return np.minimum(np.abs(indices), LEVELS - 1).astype(np.intp) * _NUM_BANDS + BANDS
+    return np.minimum(np.abs(indices), INDEX_CLASSES - 1).astype(np.intp) * _NUM_BANDS + BANDS
 
 
 def _between(sizes: Values) -> tuple[npt.NDArray[np.intp], Values]:

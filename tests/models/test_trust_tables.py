@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from enhance.codecs.jpeg.calibration import BANDS, LEVELS, SIZES
+from enhance.codecs.jpeg.calibration import BANDS, INDEX_CLASSES, SIZES
 from enhance.codecs.jpeg.rate import JpegRate, ijg_tables
 from enhance.diffusion.thresholds import RateTable
 from enhance.errors import WeightsError
@@ -29,7 +29,7 @@ TABLES = TrustTables(
 )
 
 
-SHAPE = 2, LEVELS, int(BANDS.max()) + 1, len(SIZES)
+SHAPE = 2, INDEX_CLASSES, int(BANDS.max()) + 1, len(SIZES)
 FACTORS = np.ones(SHAPE, np.float32) * np.array([1.0, 0.5], np.float32)[:, None, None, None]
 CALIBRATED = dataclasses.replace(
     TABLES, calibration={"rounded": CalibrationTable((20.0, 60.0), FACTORS, FACTORS * np.float32(0.5))}
@@ -127,7 +127,13 @@ def test_calibration_is_kept_and_checked() -> None:
     stored = json.loads(json.dumps(CALIBRATED.to_dict()))
     assert TrustTables.from_dict(stored).to_dict() == CALIBRATED.to_dict()
     assert TrustTables.from_dict({name: stored[name] for name in ("full", "fall", "factors")}) == TABLES
-    for damage in ({"levels": [60, 20]}, {"luma": [1, 2]}, {"chroma": None}, {"luma": [[[[math.nan]]]]}):
+    for damage in (
+        {"levels": [60, 20]},
+        {"luma": [1, 2]},
+        {"chroma": None},
+        {"luma": (FACTORS * np.float32(math.nan)).tolist()},
+        {"luma": (FACTORS * -1).tolist()},
+    ):
         with pytest.raises(WeightsError):
             TrustTables.from_dict(stored | {"calibration": {"rounded": stored["calibration"]["rounded"] | damage}})
 

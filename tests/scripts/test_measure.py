@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from enhance.codecs.jpeg.calibration import BANDS, LEVELS, SIZES
+from enhance.codecs.jpeg.calibration import BANDS, INDEX_CLASSES, SIZES
 from enhance.models.checkpoint import Checkpoint, save_checkpoint
 from enhance.models.trust_tables import CalibrationTable
 
@@ -67,7 +67,7 @@ def test_harm_of_each_kind_quality_and_setting(
 def test_harm_without_calibration(
     photos: Path, tiny_checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shape = 1, LEVELS, int(BANDS.max()) + 1, len(SIZES)
+    shape = 1, INDEX_CLASSES, int(BANDS.max()) + 1, len(SIZES)
     table = CalibrationTable((50.0,), *[np.full(shape, 0.2, np.float32)] * 2)
     tables = replace(tiny_checkpoint.trust, calibration={"rounded": table})
     save_checkpoint(replace(tiny_checkpoint, trust=tables), tmp_path / "model.safetensors")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from enhance.codecs.jpeg.calibration import BANDS, LEVELS, SIZES, expected, spread_out
+from enhance.codecs.jpeg.calibration import BANDS, INDEX_CLASSES, SIZES, expected, spread_out
 from enhance.training.coefficient_calibration import ONES, Answers, fit
 
 REACH = np.linspace(3, 30, 64, dtype=np.float32)
@@ -23,7 +23,7 @@ def answers(seed: int, weight: float = 1.0, slope: float = 0.5, count: int = 300
 def test_the_factors_of_every_class_are_found() -> None:
     found = fit([answers(0), answers(1)])
     assert found.shape == ONES.shape and found.dtype == np.float32
-    wanted = 0.5 + 0.1 * np.arange(LEVELS)[:, None] + 0.05 * np.arange(BANDS.max() + 1)
+    wanted = 0.5 + 0.1 * np.arange(INDEX_CLASSES)[:, None] + 0.05 * np.arange(BANDS.max() + 1)
     found = found[:, :, 6:13].mean(axis=2)  # sizes 0.15 to 0.7
     np.testing.assert_allclose(found[:, 2:], wanted[:, 2:], atol=0.01)
     np.testing.assert_allclose(found[:, :2], wanted[:, :2], atol=0.12)  # of which less is seen, and 1 is believed

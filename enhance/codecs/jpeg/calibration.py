@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float32]
 
 SIZES = np.array([0, 0.015, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.3, 1.8, 2.5])
 """Sizes of answers, in half widths of the interval, at which factors are measured; linear between, constant beyond."""
-LEVELS = 3
+INDEX_CLASSES = 3
 """Classes of the file's own index: 0, 1 or -1, and all that are farther from 0."""
 BANDS = np.digitize(np.add.outer(np.arange(8), np.arange(8)).reshape(64), [1, 3, 6, 9])
 """Classes of frequencies, [64]: the mean, then four bands of the sum of both frequencies."""
@@ -33,7 +33,7 @@ _PER_REACH, _ENTRIES = 100, 251
 
 
 def spread_out(factors: npt.NDArray[np.floating]) -> Array:
-    """Factors of all frequencies [64, LEVELS, SIZES] as `expected` looks them up: [LEVELS, 64, entries]."""
+    """Factors of all frequencies [64, INDEX_CLASSES, SIZES] as `expected` finds them: [INDEX_CLASSES, 64, entries]."""
     at = (np.arange(_ENTRIES) + 0.5) / _PER_REACH
     place = np.searchsorted(SIZES, np.minimum(at, SIZES[-1]), side="left").clip(1)
     share = np.minimum((at - SIZES[place - 1]) / (SIZES[place] - SIZES[place - 1]), 1)
@@ -58,7 +58,7 @@ def expected(distances: Array, indices: Indices, reach: Array, factors: Array, *
     result = np.clip(distances, -reach, reach) if bounded else distances.copy()
     place = np.abs(distances)
     place *= _PER_REACH / reach
-    np.minimum(place, _ENTRIES - 1, out=place)
+    np.fmin(place, _ENTRIES - 1, out=place)  # and that for what is no number
     entry = place.astype(np.int32)
     entry += _rows(indices)
     result *= factors.reshape(-1).take(entry)
@@ -67,8 +67,8 @@ def expected(distances: Array, indices: Indices, reach: Array, factors: Array, *
 
 def _rows(indices: Indices) -> npt.NDArray[np.int32]:
     """The first entry of each coefficient's row in the table."""
-    level = np.minimum(np.abs(indices), LEVELS - 1).astype(np.int32)
-    level *= 64
-    level += np.arange(64, dtype=np.int32)
-    level *= _ENTRIES
-    return level
+    row = np.minimum(np.abs(indices), INDEX_CLASSES - 1).astype(np.int32)
+    row *= 64
+    row += np.arange(64, dtype=np.int32)
+    row *= _ENTRIES
+    return row

@@ -13,7 +13,7 @@ from PIL import Image
 from skimage import data
 
 from enhance.codecs.jpeg import consistency as consistency_module
-from enhance.codecs.jpeg.calibration import BANDS, LEVELS, SIZES, expected, spread_out
+from enhance.codecs.jpeg.calibration import BANDS, INDEX_CLASSES, SIZES, expected, spread_out
 from enhance.codecs.jpeg.consistency import JpegConsistency
 from enhance.codecs.jpeg.mozjpeg import robidoux_table
 from enhance.codecs.registry import decode
@@ -22,7 +22,7 @@ from enhance.images import BELIEVED, Calibration, DecodedImage, Trust
 Array = npt.NDArray[Any]
 
 PHOTO = np.ascontiguousarray(data.astronaut()[40:163, 150:340])
-ONES = np.ones((LEVELS, BANDS.max() + 1, len(SIZES)), np.float32)
+ONES = np.ones((INDEX_CLASSES, BANDS.max() + 1, len(SIZES)), np.float32)
 REACH = np.linspace(2, 40, 64, dtype=np.float32)
 
 
@@ -48,7 +48,7 @@ def test_factors_of_one_only_keep_answers_inside() -> None:
 def test_every_coefficient_has_the_factor_of_its_index_frequency_and_size() -> None:
     distances, indices = answers()
     sizes = np.abs(distances) / REACH
-    for level in range(LEVELS):
+    for level in range(INDEX_CLASSES):
         for band in range(BANDS.max() + 1):
             for size in (0, 7, len(SIZES) - 1):
                 factors = ONES.copy()
@@ -78,6 +78,13 @@ def test_unbounded_answers_are_multiplied_as_they_are() -> None:
     distances, indices = answers()
     found = expected(distances, indices, REACH, spread(ONES * np.float32(0.75)), bounded=False)
     np.testing.assert_allclose(found, distances * np.float32(0.75), rtol=1e-6)
+
+
+def test_answers_that_are_no_numbers_are_passed_on() -> None:
+    distances, indices = answers(4)
+    distances[0, 5] = np.nan
+    found = expected(distances, indices, REACH, spread(ONES))
+    assert np.isnan(found[0, 5]) and np.isfinite(found[1:]).all()
 
 
 def coded(**options: Any) -> DecodedImage:
