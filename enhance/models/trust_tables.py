@@ -20,6 +20,9 @@ ENCODERS = ("rounded", "chosen")
 """What encoders did with coefficients: that of `Trust` which their table is for."""
 
 _MOST_FACTOR = 2
+_KEPT_BY_LOOKS = 0.5
+"""How much of a calibration, which was measured for the mean, is left out at perception 1. With half of it left, 11
+validation photos at qualities 10 to 40 have 0.02 to 0.03 dB more than with none, and 0.0001 to 0.0004 more LPIPS."""
 _ONE_TABLE = ("gray", "rgb")
 
 
@@ -95,7 +98,7 @@ class CalibrationTable:
 
     def at(self, rate: SteppedRate, share: float = 1.0) -> Calibration | None:
         """The factors at the steps of luma and chroma, so much of the way from 1; none for RGB, never measured."""
-        if rate.sampling == "rgb" or share == 0:
+        if rate.sampling == "rgb":
             return None
         luma, chroma = (
             spread_out(1 + share * (self._between(part, levels) - 1))
@@ -158,7 +161,8 @@ class TrustTables:
         if not isinstance(rate, SteppedRate):
             return Trust(luma, chroma, *limits)
         tables = (self.calibration.get(encoder) for encoder in ENCODERS)
-        means = (table.at(rate, 1 - perception) if table else None for table in tables)
+        share = 1 - _KEPT_BY_LOOKS * perception
+        means = (table.at(rate, share) if table else None for table in tables)
         return Trust(luma, chroma, *limits, *means)
 
     def _factors(self, kind: str, rate: PlaneRate) -> tuple[float, float]:
