@@ -30,8 +30,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import enhance
-from enhance.codecs.jpeg.mozjpeg import robidoux_table
-from enhance.codecs.jpeg.rate import JpegRate
+from enhance.codecs.jpeg.mozjpeg import robidoux_rate
 from enhance.enhancer import shipped_model
 from enhance.evaluation.metrics.dots import dots_beyond
 from enhance.evaluation.metrics.lpips import LPIPS
@@ -71,8 +70,7 @@ def find_originals(folders: list[Path], crop: int | None, every: int) -> Iterato
 def encode(pixels: Uint8, quality: str, sampling: str, mozjpeg: bool) -> bytes:
     """A JPEG by libjpeg in Pillow, or by mozjpeg with its tables and its trellis; [H, W, 3] RGB or [H, W]."""
     if mozjpeg:
-        table = robidoux_table(int(quality))
-        return encode_file(pixels, JpegRate.from_tables(table, table), sampling, trellis=True)
+        return encode_file(pixels, robidoux_rate(int(quality)), sampling, trellis=True)
     options: dict[str, Any] = {"keep_rgb": True} if sampling == "rgb" else {}
     if sampling not in ("gray", "rgb"):
         options = {"subsampling": sampling}

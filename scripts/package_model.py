@@ -71,8 +71,10 @@ def _squares(folders: list[Path], count: int, side: int = 160) -> list[Uint8]:
     paths = find_images(folders) if folders else []
     squares: list[Uint8] = []
     for index in np.random.default_rng(0).permutation(len(paths)):
+        if len(squares) == count:
+            break
         picture = load_image(paths[index])
-        if min(picture.shape[:2]) >= side and len(squares) < count:
+        if min(picture.shape[:2]) >= side:
             squares.append(np.ascontiguousarray(centre(picture, side, side)))
     return squares
 

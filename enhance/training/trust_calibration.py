@@ -30,7 +30,7 @@ from enhance.codecs.jpeg.calibration import expected
 from enhance.codecs.jpeg.coefficients import Indices
 from enhance.codecs.jpeg.consistency import JpegConsistency
 from enhance.codecs.jpeg.intervals import Array, Part
-from enhance.codecs.jpeg.mozjpeg import robidoux_table
+from enhance.codecs.jpeg.mozjpeg import robidoux_rate
 from enhance.codecs.jpeg.rate import JpegRate
 from enhance.codecs.jpeg.trust import TrustMap
 from enhance.codecs.registry import decode
@@ -309,15 +309,12 @@ def _coded(original: Uint8, sampling: str, quality: int) -> DecodedImage:
 
 
 def _chosen(original: Uint8, sampling: str, quality: int) -> DecodedImage:
-    return decode(encode_file(original, _rate(quality, False), sampling, trellis=True))
+    return decode(encode_file(original, robidoux_rate(quality), sampling, trellis=True))
 
 
 def _rate(quality: int, is_rounded: bool) -> JpegRate:
     """Of libjpeg and of mozjpeg."""
-    if is_rounded:
-        return JpegRate.from_quality(quality)
-    table = robidoux_table(quality)
-    return JpegRate.from_tables(table, table)
+    return JpegRate.from_quality(quality) if is_rounded else robidoux_rate(quality)
 
 
 @torch.inference_mode()

@@ -3,8 +3,8 @@
 Plane by plane, and strip by strip of whole MCU rows: the raw answer's distances from the intervals give the weights of
 the correction (`trust`), what it means on average takes its place (`calibration`), and that is projected with its
 weights (`consistency`). Blocks whose weight is 0 stay exactly as the decoder gave them, and so does even ground
-(`even_ground`). A strip is finished when the weights around it are known, so
-a few of them wait at a time, and the result is the one of the picture in one piece.
+(`even_ground`). A strip is finished when the weights around it are known, so a few of them wait at a time, and the
+result is the one of the picture in one piece.
 
 Where an encoder chose the coefficients (`mozjpeg`), it is the other way round: the intervals are believed as far as
 the answer keeps to them. Photos keep to them, and are projected; what is drawn does not, and there the answer stays as

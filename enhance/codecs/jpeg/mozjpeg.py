@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from enhance.codecs.jpeg.rate import scaled_steps
+from enhance.codecs.jpeg.rate import JpegRate, scaled_steps
 
 Table = npt.NDArray[np.int64]
 
@@ -37,6 +37,12 @@ _MOST_8_BITS, _MOST_16_BITS = 255, 32767
 def robidoux_table(quality: int, largest: int = _MOST_8_BITS) -> Table:
     """[8, 8]: the steps at a quality of 1 to 100."""
     return np.clip(scaled_steps(_ROBIDOUX, quality), 1, largest)
+
+
+def robidoux_rate(quality: int) -> JpegRate:
+    """The rate of mozjpeg's files at a quality of 1 to 100, as it is set by default."""
+    table = robidoux_table(quality)
+    return JpegRate.from_tables(table, table)
 
 
 def is_of_mozjpeg(steps: npt.NDArray[np.float32]) -> bool:
